@@ -1,0 +1,125 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as Result from "effect/Result"
+import * as Baggage from "../../src/propagation/Baggage.ts"
+import * as Carrier from "../../src/propagation/Carrier.ts"
+import * as Propagators from "../../src/propagation/Propagators.ts"
+import * as TraceContext from "../../src/propagation/TraceContext.ts"
+
+const traceId = "4bf92f3577b34da6a3ce929d0e0e4736"
+const spanId = "00f067aa0ba902b7"
+const traceparent = `00-${traceId}-${spanId}-03`
+const b3 = `${traceId}-${spanId}-1`
+
+const all = Result.getOrThrow(Propagators.fromNames(["tracecontext", "baggage", "b3", "b3multi"]))
+const remote = TraceContext.toExternalSpan(TraceContext.parse(traceparent, "rojo=1,congo=2")!)
+const baggage = Baggage.parse("a=1;p,b=x%20y")
+
+describe("OTEL_PROPAGATORS", () => {
+  it("finds formats by name", () => {
+    const names = (list: ReadonlyArray<string>) =>
+      Result.getOrThrow(Propagators.fromNames(list)).map((propagator) => propagator.name)
+    assert.deepStrictEqual(names(["tracecontext", "baggage"]), ["tracecontext", "baggage"])
+    assert.deepStrictEqual(names(["b3multi", "b3", "b3multi"]), ["b3multi", "b3"])
+    assert.deepStrictEqual(names(["none"]), [])
+    assert.deepStrictEqual(names(["tracecontext", "none"]), [])
+  })
+
+  it.each(["jaeger", "TraceContext", "", "constructor"])("%j is unknown", (name) => {
+    const result = Propagators.fromNames(["tracecontext", name])
+    assert.isTrue(Result.isFailure(result))
+    if (Result.isFailure(result)) {
+      assert.strictEqual(
+        result.failure.message,
+        `Unknown propagator ${JSON.stringify(name)}: accepted are tracecontext, baggage, b3, b3multi and none`
+      )
+    }
+  })
+
+  it.effect("defaults to Trace Context and Baggage: b3 is neither read nor written", () =>
+    Effect.gen(function* () {
+      const propagators = yield* Propagators.CurrentPropagators
+      assert.deepStrictEqual(
+        propagators.map((propagator) => propagator.name),
+        ["tracecontext", "baggage"]
+      )
+      assert.isUndefined((yield* Propagators.extract({ b3 })).span)
+      assert.deepStrictEqual(Object.keys(Propagators.injectWith(propagators, { span: remote, baggage })).sort(), [
+        "baggage",
+        "traceparent",
+        "tracestate"
+      ])
+    })
+  )
+})
+
+describe("reading and writing", () => {
+  const multi = { "x-b3-traceid": traceId, "x-b3-spanid": spanId, "x-b3-sampled": "1" }
+
+  it("writes what every format has", () => {
+    assert.deepStrictEqual(Propagators.injectWith(all, { span: remote, baggage }), {
+      traceparent,
+      tracestate: "rojo=1,congo=2",
+      baggage: "a=1;p,b=x%20y",
+      b3,
+      ...multi
+    })
+    assert.deepStrictEqual(Propagators.injectWith(all, {}), {})
+  })
+
+  it("reads back what it wrote, from any carrier in any case", () => {
+    const fields = Propagators.injectWith(all, { span: remote, baggage })
+    const upper = Object.fromEntries(Object.entries(fields).map(([name, value]) => [name.toUpperCase(), value]))
+    for (const carrier of [fields, upper, new Map(Object.entries(upper)), new Headers(upper), Object.entries(fields)]) {
+      const extracted = Propagators.extractWith(all, carrier)
+      assert.deepStrictEqual(TraceContext.fromSpan(extracted.span), TraceContext.fromSpan(remote))
+      assert.deepStrictEqual(extracted.baggage, baggage)
+    }
+  })
+
+  it("b3 reads either of its forms, the single header first", () => {
+    const [single] = Result.getOrThrow(Propagators.fromNames(["b3"]))
+    assert.strictEqual(Propagators.extractWith([single!], multi).span?.traceId, traceId)
+    const other = { ...multi, "x-b3-traceid": "1".repeat(32) }
+    assert.strictEqual(Propagators.extractWith([single!], { ...other, b3 }).span?.traceId, traceId)
+    assert.strictEqual(Propagators.extractWith([single!], { ...other, b3: "0" }).span?.traceId, "1".repeat(32))
+    assert.isUndefined(Propagators.extractWith([single!], { b3: [b3, b3] }).span)
+  })
+
+  it("the first format that names a parent is believed", () => {
+    const carrier = { traceparent, b3: `${"1".repeat(32)}-${spanId}-1` }
+    assert.strictEqual(Propagators.extractWith(all, carrier).span?.traceId, traceId)
+    assert.strictEqual(Propagators.extractWith([...all].reverse(), carrier).span?.traceId, "1".repeat(32))
+    assert.strictEqual(
+      Propagators.extractWith(all, { ...carrier, traceparent: "broken" }).span?.traceId,
+      "1".repeat(32)
+    )
+  })
+
+  it.effect("writes over a carrier and leaves no field of an older hop", () =>
+    Effect.gen(function* () {
+      const written = yield* Propagators.injectInto({ TraceParent: "old", TraceState: "old=1", BAGGAGE: "old=1", id: 7 }).pipe(
+        Effect.withSpan("publish")
+      )
+      assert.match(String(written["traceparent"]), /^00-[0-9a-f]{32}-[0-9a-f]{16}-0[0-3]$/)
+      assert.deepStrictEqual(Object.keys(written).sort(), ["id", "traceparent"])
+    })
+  )
+
+  it.effect("a child process continues the trace", () =>
+    Effect.gen(function* () {
+      const environment = yield* Propagators.inject.pipe(
+        Effect.map(Carrier.toEnvironment),
+        Effect.withParentSpan(remote),
+        Baggage.withEntries({ tenant: "t 1" })
+      )
+      assert.deepStrictEqual(environment, {
+        TRACEPARENT: traceparent,
+        TRACESTATE: "rojo=1,congo=2",
+        BAGGAGE: "tenant=t%201"
+      })
+      const fields = Carrier.fromEnvironment(environment, Propagators.fieldsOf(all))
+      assert.strictEqual((yield* Propagators.extract(fields)).span?.spanId, spanId)
+    })
+  )
+})

@@ -24,7 +24,7 @@ import {
   type ReceivedTraces
 } from "./OtlpDecode.ts"
 
-export type { ReceivedSpan, ReceivedTraces } from "./OtlpDecode.ts"
+export type { ReceivedAttributes, ReceivedSpan, ReceivedTraces } from "./OtlpDecode.ts"
 
 /** One request, as it came in. */
 export interface ReceivedRequest {
@@ -358,7 +358,7 @@ export class OtlpReceiver {
           if (traces !== undefined) for (const span of traces.spans) this.spans.push(span)
         }
       })
-      for (const check of [...this.#waiting]) check()
+      for (const check of this.#waiting) check()
     })
   }
 }

@@ -21,13 +21,14 @@ import * as OtelTracer from "@effect/opentelemetry/OtelTracer"
 import * as Context from "effect/Context"
 import * as Option from "effect/Option"
 import * as Tracer from "effect/Tracer"
+import * as SpanContext from "../tracer/SpanContext.ts"
 import * as TraceState from "./TraceState.ts"
 
 /** The caller may have recorded the trace (level 2, section 3.2.2.5.1). */
-export const SAMPLED = 0x01
+export const SAMPLED = SpanContext.SAMPLED
 
 /** At least the right-most seven bytes of the trace id are random (level 2, section 3.2.2.5.2). */
-export const RANDOM = 0x02
+export const RANDOM = SpanContext.RANDOM
 
 /** The flags that level 2 defines. All others are reserved and sent as zero. */
 const KNOWN_FLAGS = SAMPLED | RANDOM
@@ -121,27 +122,6 @@ export const toExternalSpan = (
   })
 }
 
-/** What our own spans have beyond Effect's, and what those of `@effect/opentelemetry` wrap. */
-interface MoreOfSpan {
-  readonly traceFlags?: number | undefined
-  readonly traceState?: string | undefined
-  readonly span?: { readonly spanContext?: () => OtelSpanContext } | undefined
-}
-
-interface OtelSpanContext {
-  readonly traceFlags: number
-  readonly traceState?: { readonly serialize: () => string } | undefined
-}
-
-/** The nearest span that takes part in propagation: the span itself, or an ancestor of a disabled one. */
-export const propagatedSpan = (span: Tracer.AnySpan | undefined): Tracer.AnySpan | undefined => {
-  let current = span
-  while (current !== undefined && Context.get(current.annotations, Tracer.DisablePropagation)) {
-    current = current._tag === "Span" ? Option.getOrUndefined(current.parent) : undefined
-  }
-  return current
-}
-
 /**
  * Reads what a span sends on. `undefined` where it has nothing that could be sent: it is disabled and has no ancestor
  * that is not, or its ids are not those of the specification.
@@ -153,43 +133,24 @@ export const propagatedSpan = (span: Tracer.AnySpan | undefined): Tracer.AnySpan
  * trace. Ids of 64 bits are padded with zeros on the left (level 2, section 4.4.4).
  */
 export const fromSpan = (span: Tracer.AnySpan | undefined): TraceContext | undefined => {
-  const current = propagatedSpan(span)
+  const current = SpanContext.propagated(span)
   if (current === undefined) return undefined
   const traceId = current.traceId.length < 32 ? current.traceId.padStart(32, "0") : current.traceId
   if (!isTraceId(traceId) || !isSpanId(current.spanId)) return undefined
-  if (current._tag === "ExternalSpan") {
-    return { traceId, spanId: current.spanId, ...fromAnnotations(current) }
-  }
-  const more = current as MoreOfSpan
-  if (typeof more.traceFlags === "number") {
-    return { traceId, spanId: current.spanId, traceFlags: more.traceFlags, traceState: more.traceState }
-  }
-  const wrapped = more.span?.spanContext?.()
-  if (wrapped !== undefined) {
-    const traceState = wrapped.traceState?.serialize()
-    return {
-      traceId,
-      spanId: current.spanId,
-      traceFlags: wrapped.traceFlags,
-      traceState: traceState === "" ? undefined : traceState
-    }
-  }
-  const remote = remoteParent(current)
-  const inherited = remote === undefined ? undefined : fromAnnotations(remote)
+  const remote = knowsItsFlags(current) ? undefined : remoteParent(current)
+  const inherited = remote === undefined ? 0 : SpanContext.flagsOf(remote) & RANDOM
+  const traceState = SpanContext.traceStateOf(remote ?? current)?.serialize()
   return {
     traceId,
     spanId: current.spanId,
-    traceFlags: (current.sampled ? SAMPLED : 0) | ((inherited?.traceFlags ?? 0) & RANDOM),
-    traceState: inherited?.traceState
+    traceFlags: SpanContext.flagsOf(current) | inherited,
+    traceState: traceState === "" ? undefined : traceState
   }
 }
 
-const fromAnnotations = (span: Tracer.ExternalSpan): Pick<TraceContext, "traceFlags" | "traceState"> => {
-  const traceState = Context.getOrUndefined(span.annotations, OtelTracer.OtelTraceState)?.serialize()
-  return {
-    traceFlags: Context.getOrUndefined(span.annotations, OtelTracer.OtelTraceFlags) ?? (span.sampled ? SAMPLED : 0),
-    traceState: traceState === "" ? undefined : traceState
-  }
+const knowsItsFlags = (span: Tracer.AnySpan): boolean => {
+  const carries = span as { readonly traceFlags?: number; readonly span?: { readonly spanContext?: unknown } }
+  return span._tag === "ExternalSpan" || carries.traceFlags !== undefined || carries.span?.spanContext !== undefined
 }
 
 /** The remote span under which the part of its trace began that this process makes. */
@@ -198,10 +159,10 @@ export const remoteParent = (span: Tracer.AnySpan | undefined): Tracer.ExternalS
   while (current !== undefined && current._tag === "Span") {
     const parent: Tracer.AnySpan | undefined = Option.getOrUndefined(current.parent)
     // A span that was given another trace than its parent's inherits nothing from it.
-    if (parent === undefined || (current.traceId !== parent.traceId && !isDisabled(current))) return undefined
+    if (parent === undefined || (current.traceId !== parent.traceId && SpanContext.propagated(current) === current)) {
+      return undefined
+    }
     current = parent
   }
   return current
 }
-
-const isDisabled = (span: Tracer.AnySpan): boolean => Context.get(span.annotations, Tracer.DisablePropagation)

@@ -5,6 +5,7 @@ import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import * as Tracer from "effect/Tracer"
 import * as TraceContext from "../../src/propagation/TraceContext.ts"
+import * as TraceState from "../../src/propagation/TraceState.ts"
 
 const traceId = "0af7651916cd43dd8448eb211c80319c"
 const spanId = "b7ad6b7169203331"
@@ -182,7 +183,7 @@ describe("spans", () => {
   })
 
   it("our own spans are asked for flags and tracestate", () => {
-    const span = Object.assign(make({}), { traceFlags: 2, traceState: "a=b" })
+    const span = Object.assign(make({}), { traceFlags: 2, traceStateObject: TraceState.parse("a=b") })
     const sent = TraceContext.fromSpan(span)
     assert.strictEqual(sent?.traceFlags, 2)
     assert.strictEqual(sent?.traceState, "a=b")

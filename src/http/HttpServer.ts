@@ -1,0 +1,185 @@
+/**
+ * HTTP in: one server span a request, and everything that a request brings with it.
+ *
+ * `layer` stands between an application and Effect's `HttpServer` (`NodeHttpServer`, or any other): what is served through
+ * it is traced, and Effect's own server spans are off. For each request it reads the configured formats
+ * (`propagation/Propagators`) as far as the caller is trusted (`propagation/Trust`), begins a request with ids of its own
+ * (`propagation/Correlation`), provides the caller's baggage, and echoes `X-Correlation-ID` and `X-Request-ID`.
+ *
+ * **Details**
+ *
+ * A request without a `traceparent` is the root of a trace, whatever span the server was started in. The span is named
+ * `{METHOD} {http.route}`, or `{METHOD}` where no route matched. Its status is an error for 5xx only: a failure that
+ * becomes a 4xx is recorded as an event. A client that goes away interrupts the request: the span's status is unset.
+ *
+ * **Gotchas**
+ *
+ * The span ends when the response has been handed over whole, a streamed body included; so a server-sent-event stream or
+ * a WebSocket has a span as long as its connection. Requests for which Effect's `HttpMiddleware.TracerDisabledWhen` says
+ * so have no span, and nothing below them has.
+ *
+ * **Example** (A traced server)
+ *
+ * ```ts
+ * import { NodeHttpServer } from "@effect/platform-node"
+ * import { Effect, Layer } from "effect"
+ * import { HttpClient, HttpRouter, HttpServerResponse } from "effect/http"
+ * import { createServer } from "node:http"
+ * import * as HttpServer from "effect-telemetry/http/HttpServer"
+ *
+ * const routes = HttpRouter.add("GET", "/users/:id", Effect.succeed(HttpServerResponse.text("hello")))
+ *
+ * const live = HttpRouter.serve(routes, { disableListenLog: true, disableLogger: true }).pipe(
+ *   Layer.provideMerge(HttpServer.layer.pipe(Layer.provideMerge(NodeHttpServer.layerTest)))
+ * )
+ *
+ * const program = Effect.map(HttpClient.get("/users/7"), (response) => response.headers["x-request-id"] !== undefined)
+ * console.log(await Effect.runPromise(Effect.provide(program, live))) // true
+ * ```
+ *
+ * @see https://opentelemetry.io/docs/specs/semconv/http/http-spans/#http-server-span
+ */
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import type * as Fiber from "effect/Fiber"
+import { constTrue } from "effect/Function"
+import * as HttpEffect from "effect/http/HttpEffect"
+import * as HttpMiddleware from "effect/http/HttpMiddleware"
+import * as HttpRouter from "effect/http/HttpRouter"
+import * as Server from "effect/http/HttpServer"
+import { HttpServerRequest } from "effect/http/HttpServerRequest"
+import * as HttpServerResponse from "effect/http/HttpServerResponse"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import type * as Predicate from "effect/Predicate"
+import * as References from "effect/References"
+import * as Tracer from "effect/Tracer"
+import * as Baggage from "../propagation/Baggage.ts"
+import * as Correlation from "../propagation/Correlation.ts"
+import * as Propagators from "../propagation/Propagators.ts"
+import * as Trust from "../propagation/Trust.ts"
+import * as ServerSpan from "./ServerSpan.ts"
+
+/** What is found out about a request while it is handled, for the span that ends after it. */
+class Observed implements ServerSpan.Observed {
+  readonly received: HttpServerRequest
+  request: HttpServerRequest
+  response: HttpServerResponse.HttpServerResponse | undefined = undefined
+  route: string | undefined = undefined
+  span: Tracer.Span | undefined = undefined
+
+  constructor(received: HttpServerRequest) {
+    this.received = received
+    this.request = received
+  }
+}
+
+/**
+ * Traces an HTTP application: what `layer` puts around whatever is served. For where there is no `HttpServer`, as with
+ * `HttpRouter.toWebHandler`; Effect's own server spans have to be switched off there with `layerStockOff`.
+ */
+export const middleware: <E, R>(
+  app: Effect.Effect<HttpServerResponse.HttpServerResponse, E, R>
+) => Effect.Effect<HttpServerResponse.HttpServerResponse, E, R | HttpServerRequest> = (app) => traced(app, undefined)
+
+const traced = <E, R>(
+  app: Effect.Effect<HttpServerResponse.HttpServerResponse, E, R>,
+  disabledWhen: Predicate.Predicate<HttpServerRequest> | undefined
+): Effect.Effect<HttpServerResponse.HttpServerResponse, E, R | HttpServerRequest> =>
+  Effect.withFiber((fiber) => {
+    const outer = fiber.context
+    const request = Context.getUnsafe(outer, HttpServerRequest)
+    const address = Option.getOrUndefined(request.remoteAddress)
+    const trusted = fiber.getRef(Trust.CurrentTrust).callers({ address, headers: request.headers })
+    const extracted = Propagators.extractWith(fiber.getRef(Propagators.CurrentPropagators), request.headers)
+    const baggage = trusted ? extracted.baggage : Baggage.empty
+    const ids = Correlation.accept(request.headers, baggage, trusted)
+    const observed = new Observed(request)
+    HttpEffect.appendPreResponseHandlerUnsafe(outer, (_, response) => observe(observed, response))
+
+    let inner = Correlation.enter(outer, ids, { fresh: true })
+    inner = Context.add(inner, Baggage.CurrentBaggage, baggage) as Context.Context<never>
+    const parent = trusted ? extracted.span : undefined
+    const run = app as Effect.Effect<HttpServerResponse.HttpServerResponse, E>
+
+    if (!fiber.cache.tracerEnabled || (fiber.cache.tracer ?? Tracer.nativeTracer) === Tracer.nativeTracer) {
+      // Nobody sees the spans of this process, so what it calls continues the caller's trace.
+      return within(fiber, outer, withParent(inner, parent), run)
+    }
+    if (disabledWhen?.(request) === true) {
+      const silent = Context.add(withParent(inner, parent), References.TracerEnabled, false)
+      return within(fiber, outer, silent as Context.Context<never>, run)
+    }
+
+    // The holder of the request's attributes has to be in the fiber before the span starts.
+    fiber.setContext(inner)
+    const started = Effect.flatMap(Effect.makeSpan(ServerSpan.nameOf(request, undefined), spanOptions(extracted.span, trusted)), (span) => {
+      observed.span = span
+      fiber.setContext(Context.add(inner, Tracer.ParentSpan, span) as Context.Context<never>)
+      return run
+    })
+    return Effect.onExitPrimitive(started, (exit) => {
+      fiber.setContext(outer)
+      if (observed.span !== undefined) ServerSpan.end(fiber, observed.span, observed, exit)
+      return undefined
+    })
+  })
+
+const spanOptions = (remote: Tracer.ExternalSpan | undefined, trusted: boolean): Tracer.SpanOptionsNoTrace => {
+  if (remote === undefined) return { kind: "server", root: true }
+  if (trusted) return { kind: "server", parent: remote }
+  return { kind: "server", root: true, links: [{ span: remote, attributes: {} }] }
+}
+
+const withParent = (context: Context.Context<never>, parent: Tracer.AnySpan | undefined): Context.Context<never> =>
+  parent === undefined
+    ? (Context.omit(Tracer.ParentSpan)(context as Context.Context<Tracer.ParentSpan>) as Context.Context<never>)
+    : (Context.add(context, Tracer.ParentSpan, parent) as Context.Context<never>)
+
+const within = <A, E>(
+  fiber: Fiber.Fiber<unknown, unknown>,
+  outer: Context.Context<never>,
+  inner: Context.Context<never>,
+  self: Effect.Effect<A, E>
+): Effect.Effect<A, E> => {
+  fiber.setContext(inner)
+  return Effect.onExitPrimitive(self, () => {
+    fiber.setContext(outer)
+    return undefined
+  })
+}
+
+/**
+ * Runs just before the response is sent, in the innermost context that is left: there the router has left the route, and
+ * a proxy's middleware the client's address; and there the ids have the values that the handler gave them.
+ */
+const observe = (
+  observed: Observed,
+  response: HttpServerResponse.HttpServerResponse
+): Effect.Effect<HttpServerResponse.HttpServerResponse> =>
+  Effect.withFiber((fiber) => {
+    observed.route = Context.getOrUndefined(fiber.context, HttpRouter.RouteContext)?.route.path
+    observed.request = Context.getOrUndefined(fiber.context, HttpServerRequest) ?? observed.request
+    observed.response = HttpServerResponse.setHeaders(response, Correlation.idHeaders(Correlation.ofFiber(fiber)))
+    return Effect.succeed(observed.response)
+  })
+
+/** Switches off the server spans of Effect itself, so that there is one span a request and not two. */
+export const layerStockOff: Layer.Layer<never> = Layer.succeed(HttpMiddleware.TracerDisabledWhen, constTrue)
+
+/** Stands in front of the `HttpServer` below: what is served through it is traced. */
+export const layer: Layer.Layer<Server.HttpServer, never, Server.HttpServer> = Layer.effect(
+  Server.HttpServer,
+  Effect.map(Server.HttpServer, (server) =>
+    Server.make({
+      address: server.address,
+      serve: (app, outerMiddleware) =>
+        Effect.withFiber((fiber) => {
+          const disabledWhen = fiber.getRef(HttpMiddleware.TracerDisabledWhen)
+          const around: HttpMiddleware.HttpMiddleware = (self) =>
+            traced(outerMiddleware === undefined ? self : outerMiddleware(self), disabledWhen)
+          return Effect.provideService(server.serve(app, around as never), HttpMiddleware.TracerDisabledWhen, constTrue)
+        })
+    })
+  )
+)

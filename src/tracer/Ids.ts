@@ -1,0 +1,84 @@
+/**
+ * Trace and span ids, cut from a pool of random bytes that is filled a few kilobytes at a time.
+ *
+ * Asking the system for eight bytes costs more than a whole span should. One call fills the pool, one conversion makes
+ * its hexadecimal digits, and an id is a piece of those. All bits are random, so traces that start here may carry the
+ * W3C random flag.
+ *
+ * **Example** (Ids of one's own, as tests want them)
+ *
+ * ```ts
+ * import * as Ids from "effect-telemetry/tracer/Ids"
+ *
+ * const ids = Ids.fromOpenTelemetry({
+ *   generateTraceId: () => "0af7651916cd43dd8448eb211c80319c",
+ *   generateSpanId: () => "b7ad6b7169203331"
+ * })
+ * console.log(ids.traceId(), ids.spanId())
+ * ```
+ *
+ * @see https://www.w3.org/TR/trace-context-2/#random-trace-id-flag
+ */
+import { randomFillSync } from "node:crypto"
+
+/** Makes ids: 32 and 16 lower-case hexadecimal digits, never all zero. */
+export interface Ids {
+  readonly traceId: () => string
+  readonly spanId: () => string
+  /** Whether at least the right-most seven bytes of a trace id are random: then traces carry the random flag. */
+  readonly random: boolean
+}
+
+/** Bytes filled at once. An id keeps alive the digits of its whole pool: twice this many bytes. */
+const poolBytes = 4096
+const poolDigits = poolBytes * 2
+
+const bytes = Buffer.allocUnsafeSlow(poolBytes)
+let digits = ""
+let position = poolDigits
+
+const fill = (): void => {
+  randomFillSync(bytes)
+  digits = bytes.toString("hex")
+  position = 0
+}
+
+const zeroTraceId = "0".repeat(32)
+const zeroSpanId = "0".repeat(16)
+
+const traceId = (): string => {
+  if (position + 32 > poolDigits) fill()
+  const id = digits.substring(position, position + 32)
+  position += 32
+  return id === zeroTraceId ? traceId() : id
+}
+
+const spanId = (): string => {
+  if (position + 16 > poolDigits) fill()
+  const id = digits.substring(position, position + 16)
+  position += 16
+  return id === zeroSpanId ? spanId() : id
+}
+
+/** The default: from the pool. */
+export const pooled: Ids = { traceId, spanId, random: true }
+
+/** An `IdGenerator` of the OpenTelemetry SDK: AWS X-Ray's, or one that counts. */
+export interface IdGenerator {
+  generateTraceId(): string
+  generateSpanId(): string
+}
+
+/** Uses an OpenTelemetry id generator. Nothing is known of its randomness, so the random flag is not set. */
+export const fromOpenTelemetry = (generator: IdGenerator): Ids => ({
+  traceId: () => generator.generateTraceId(),
+  spanId: () => generator.generateSpanId(),
+  random: false
+})
+
+const traceIdPattern = /^[0-9a-f]{32}$/
+const spanIdPattern = /^[0-9a-f]{16}$/
+
+/** Whether both are what the specification calls valid. */
+export const areValid = (traceId: string, spanId: string): boolean =>
+  traceIdPattern.test(traceId) && traceId !== zeroTraceId && spanIdPattern.test(spanId) && spanId !== zeroSpanId

@@ -1,0 +1,303 @@
+/**
+ * Keeps the active context of `@opentelemetry/api` in step with the current span of the running fiber, so that libraries
+ * which speak OpenTelemetry by themselves nest under spans of Effect, and spans of Effect under theirs.
+ *
+ * **Details**
+ *
+ * The context is entered once for a stretch of a fiber's work with one current span, not around each of its steps: while
+ * entered, the steps run in a loop of our own, which hands back to the fiber's loop for whatever is the fiber's business
+ * (yielding, interruption, what is no effect at all). A child span's stretch runs inside of its parent's, so that leaving it
+ * costs nothing. Steps that only put themselves on the fiber's stack run outside: no code of the user runs in them.
+ *
+ * A span of OpenTelemetry that was started in the current span's context and is active stays active, and becomes the parent
+ * of spans which start there.
+ *
+ * **Example** (The active span of OpenTelemetry inside of an effect)
+ *
+ * ```ts
+ * import { trace } from "@opentelemetry/api"
+ * import * as Effect from "effect/Effect"
+ * import * as Layer from "effect/Layer"
+ * import * as Tracer from "effect-telemetry/tracer/Tracer"
+ *
+ * const program = Effect.sync(() => trace.getActiveSpan()?.spanContext().traceId).pipe(Effect.withSpan("work"))
+ * const receiver = { takesUnsampled: false, ended: () => {} }
+ *
+ * Effect.runPromise(Effect.provide(program, Tracer.layer({ receiver }))).then(console.log)
+ * ```
+ */
+import * as Otel from "@opentelemetry/api"
+import { AsyncLocalStorageContextManager } from "@opentelemetry/context-async-hooks"
+import type * as Fiber from "effect/Fiber"
+import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+import type * as Tracer from "effect/Tracer"
+import { TelemetrySpan, UnsampledSpan } from "./Span.ts"
+import * as SpanContext from "./SpanContext.ts"
+
+const evaluate = "~effect/Effect/evaluate"
+const identifier = "~effect/Effect/identifier"
+const Yield: unknown = Symbol.for("effect/Effect/Yield")
+
+/** As `@effect/opentelemetry` marks the spans that it made active itself. */
+const effectSpanKey = Otel.createContextKey("@effect/opentelemetry/OtelTracer/EffectSpan")
+const spanKey = Otel.createContextKey("OpenTelemetry Context Key SPAN")
+
+/** Whether this version of the API keeps a context's span under that key. */
+const knowsSpanKey = ((): boolean => {
+  const probe = Otel.trace.wrapSpanContext(Otel.INVALID_SPAN_CONTEXT)
+  return Otel.trace.setSpan(Otel.ROOT_CONTEXT, probe).getValue(spanKey) === probe
+})()
+
+type OwnSpan = TelemetrySpan | UnsampledSpan
+
+const externals = new WeakMap<Tracer.AnySpan, Otel.Span>()
+
+/** The span of OpenTelemetry that stands for any span of Effect. */
+export const otelSpanOf = (span: Tracer.AnySpan): Otel.Span => {
+  if (span instanceof TelemetrySpan || span instanceof UnsampledSpan) return span.span
+  if (span instanceof SpanContext.AmbientSpan) return span.otelSpan
+  let external = externals.get(span)
+  if (external === undefined) {
+    const theirs = (span as { readonly span?: unknown }).span
+    external =
+      typeof (theirs as Otel.Span | undefined)?.spanContext === "function"
+        ? (theirs as Otel.Span)
+        : Otel.trace.wrapSpanContext(SpanContext.toOtel(span))
+    externals.set(span, external)
+  }
+  return external
+}
+
+/** A context with a span of Effect made active: made without copying the context below, its span of OpenTelemetry only when asked for. */
+class EffectContext implements Otel.Context {
+  readonly span: Tracer.AnySpan
+  readonly base: Otel.Context
+
+  constructor(span: Tracer.AnySpan, base: Otel.Context) {
+    this.span = span
+    this.base = base
+  }
+
+  getValue(key: symbol): unknown {
+    return key === spanKey || key === effectSpanKey ? otelSpanOf(this.span) : this.base.getValue(key)
+  }
+
+  setValue(key: symbol, value: unknown): Otel.Context {
+    return copy(this).setValue(key, value)
+  }
+
+  deleteValue(key: symbol): Otel.Context {
+    return copy(this).deleteValue(key)
+  }
+}
+
+const copy = (context: EffectContext): Otel.Context => {
+  const span = otelSpanOf(context.span)
+  return Otel.trace.setSpan(context.base, span).setValue(effectSpanKey, span)
+}
+
+/** The context in which a span is active and everything else is as in `base`. */
+export const withSpan = (base: Otel.Context, span: Tracer.AnySpan): Otel.Context => {
+  if (!knowsSpanKey) {
+    const otel = otelSpanOf(span)
+    return Otel.trace.setSpan(base, otel).setValue(effectSpanKey, otel)
+  }
+  const below = base instanceof EffectContext ? base.base : base
+  if (!(span instanceof TelemetrySpan || span instanceof UnsampledSpan)) return new EffectContext(span, below)
+  const cached = span.otelContext
+  if (cached instanceof EffectContext && cached.base === below) return cached
+  return (span.otelContext = new EffectContext(span, below))
+}
+
+/** Whether a span of OpenTelemetry is active that was started under this span, of OpenTelemetry too, of Effect. */
+const isUnder = (active: Otel.Context, span: Tracer.AnySpan): boolean => {
+  const marked = active.getValue(effectSpanKey)
+  return marked !== undefined && marked !== active.getValue(spanKey) && marked === faceOf(span)
+}
+
+/** What a span's face is if it has one already: without a face it cannot have been made active. */
+const faceOf = (span: Tracer.AnySpan): Otel.Span | undefined =>
+  span instanceof TelemetrySpan || span instanceof UnsampledSpan ? span.face : externals.get(span)
+
+// ---------------------------------------------------------------------------------------------------------------------
+// The context manager
+// ---------------------------------------------------------------------------------------------------------------------
+
+let installed: AsyncLocalStorageContextManager | undefined
+let installations = 0
+
+const probeKey = Otel.createContextKey("effect-telemetry/tracer/OtelContext/probe")
+
+const isManaged = (): boolean => {
+  const probe = Otel.ROOT_CONTEXT.setValue(probeKey, true)
+  return Otel.context.with(probe, () => Otel.context.active()) === probe
+}
+
+const isOurs = (manager: AsyncLocalStorageContextManager): boolean => {
+  const probe = Otel.ROOT_CONTEXT.setValue(probeKey, true)
+  return manager.with(probe, () => Otel.context.active()) === probe
+}
+
+/** Registers a context manager if none is. What was registered here is undone by the last scope that closes. */
+export const install: Effect.Effect<void, never, Scope.Scope> = Effect.acquireRelease(
+  Effect.sync(() => {
+    if (installed === undefined && !isManaged()) {
+      const manager = new AsyncLocalStorageContextManager()
+      manager.enable()
+      if (Otel.context.setGlobalContextManager(manager)) installed = manager
+    }
+    installations++
+  }),
+  () =>
+    Effect.sync(() => {
+      installations--
+      if (installations > 0 || installed === undefined) return
+      if (isOurs(installed)) Otel.context.disable()
+      else installed.disable()
+      installed = undefined
+    })
+)
+
+/** The active context. */
+export const active = (): Otel.Context => (installed === undefined ? Otel.context.active() : installed.active())
+
+const enter = <A, B, C, D>(context: Otel.Context, run: (a: A, b: B, c: C) => D, a: A, b: B, c: C): D =>
+  installed === undefined
+    ? Otel.context.with(context, run as never, undefined, a, b, c)
+    : installed.with(context, run as never, undefined, a, b, c)
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Parents
+// ---------------------------------------------------------------------------------------------------------------------
+
+/** How our own face of a span says whose it is. */
+export interface Face extends Otel.Span {
+  readonly telemetrySpan: OwnSpan
+}
+
+const adopt = (otel: Otel.Span): Tracer.AnySpan | undefined => {
+  const own = (otel as Partial<Face>).telemetrySpan
+  if (own !== undefined) return own
+  const context = otel.spanContext()
+  return Otel.isSpanContextValid(context) ? new SpanContext.AmbientSpan(otel, context) : undefined
+}
+
+/** The parent for a span that has none: the active span of OpenTelemetry, unless a fiber made it active. */
+export const ambientParent = (): Tracer.AnySpan | undefined => {
+  const context = active()
+  if (context instanceof EffectContext) return undefined
+  const otel = Otel.trace.getSpan(context)
+  return otel === undefined || otel === context.getValue(effectSpanKey) ? undefined : adopt(otel)
+}
+
+/** A nearer parent than the fiber's current span: a span of OpenTelemetry that was started under it and is active. */
+export const nearerParent = (span: Tracer.AnySpan): Tracer.AnySpan | undefined => {
+  const context = active()
+  if (context instanceof EffectContext || context === Otel.ROOT_CONTEXT || !isUnder(context, span)) return undefined
+  const otel = Otel.trace.getSpan(context)
+  return otel === undefined ? undefined : adopt(otel)
+}
+
+/** The context that a sampler is told: the active one, with the parent's span as its span. */
+export const samplerContext = (parent: Tracer.AnySpan | undefined, interoperation: boolean): Otel.Context => {
+  const base = interoperation ? active() : Otel.ROOT_CONTEXT
+  return parent === undefined ? Otel.trace.deleteSpan(base) : Otel.trace.setSpan(base, otelSpanOf(parent))
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Running effects
+// ---------------------------------------------------------------------------------------------------------------------
+
+interface Primitive {
+  readonly [identifier]?: string | undefined
+  [evaluate](fiber: Fiber.Fiber<unknown, unknown>): Primitive | typeof Yield
+}
+
+type Running = Fiber.Fiber<unknown, unknown> & {
+  currentOpCount: number
+  readonly _deferredInterrupt?: boolean | undefined
+}
+
+/** Stretches that may run inside of one another: each takes a few frames of the JavaScript stack. */
+const maximumDepth = 24
+
+/** Steps that only put themselves on the fiber's stack. `withSpan` is ours. */
+const isPlumbing = (primitive: Primitive): boolean => {
+  switch (primitive?.[identifier]) {
+    case "OnSuccess":
+    case "OnFailure":
+    case "OnSuccessAndFailure":
+    case "OnExit":
+    case "effect-telemetry/withSpan":
+      return true
+    default:
+      return false
+  }
+}
+
+/** `Tracer.context`. */
+export const context = (first: Primitive, fiber: Running): unknown => {
+  const span = fiber.cache.span
+  if (span === undefined || isPlumbing(first)) return first[evaluate](fiber)
+  return stretch(first, fiber, 0)
+}
+
+/** Runs steps with the fiber's current span active. */
+const stretch = (first: Primitive, fiber: Running, depth: number): unknown => {
+  const current = fiber.cache.span
+  const span =
+    current instanceof TelemetrySpan || current instanceof UnsampledSpan ? current : SpanContext.propagated(current)
+  if (span === undefined) return first[evaluate](fiber)
+  const before = active()
+  if (before instanceof EffectContext ? before.span === span : isUnder(before, span)) return loop(first, fiber, depth)
+  return enter(withSpan(before, span), loop, first, fiber, depth)
+}
+
+/** Whether the next step is the fiber's own loop's: it has to yield, was interrupted, or this is no effect at all. */
+const mustLeave = (next: Primitive, fiber: Running, cache: Fiber.Fiber.Cache): boolean =>
+  typeof next?.[evaluate] !== "function" ||
+  fiber._deferredInterrupt === true ||
+  (!cache.preventYield && cache.scheduler.shouldYield(fiber))
+
+const loop = (first: Primitive, fiber: Running, depth: number): unknown => {
+  let cache = fiber.cache
+  const { span, tracerContext } = cache
+  let current: Primitive = first
+  while (true) {
+    const next = current[evaluate](fiber)
+    if (next === Yield) return next
+    current = next as Primitive
+    fiber.currentOpCount++
+    while (fiber.cache !== cache) {
+      cache = fiber.cache
+      if (cache.span === span && cache.tracerContext === tracerContext) break
+      if (
+        depth >= maximumDepth ||
+        cache.span === undefined ||
+        cache.tracerContext !== tracerContext ||
+        mustLeave(current, fiber, cache)
+      ) {
+        return current
+      }
+      const after = nested(current, fiber, cache, depth)
+      if (after === Yield) return after
+      current = after as Primitive
+      if (fiber.cache === cache) return current
+    }
+    if (mustLeave(current, fiber, cache)) return current
+  }
+}
+
+/** Runs a child span's steps, up to where the fiber's context is another one. */
+const nested = (first: Primitive, fiber: Running, cache: Fiber.Fiber.Cache, depth: number): unknown => {
+  let current = first
+  while (isPlumbing(current)) {
+    const next = current[evaluate](fiber)
+    if (next === Yield) return next
+    current = next as Primitive
+    fiber.currentOpCount++
+    if (fiber.cache !== cache || mustLeave(current, fiber, cache)) return current
+  }
+  return stretch(current, fiber, depth + 1)
+}

@@ -1,0 +1,515 @@
+/**
+ * A span of ours: one light object which Effect sees as its `Span`, the pipeline behind the tracer as `EndedSpan`, and
+ * OpenTelemetry, where somebody asks, through a face made for it (`ReadableSpan`).
+ *
+ * It is written for what most spans are: a name, a few attributes, no event, no failure. Attributes are two parallel arrays
+ * of what the application gave, raw; times are integers; the object that Effect calls the span's status and everything of
+ * OpenTelemetry's is made when it is read. Conversion, limits and redaction wait for `seal`, which only kept spans meet.
+ *
+ * **Gotchas**
+ *
+ * - A value is read when the span is sealed: an object that changes after it was set as attribute is seen as it is then.
+ * - `attribute(key, undefined)` sets nothing.
+ * - After `seal`, `status.exit` of a success no longer holds the value: a span that waits to be sent must not keep alive what
+ *   the application has long forgotten.
+ *
+ * **Example** (An expected failure)
+ *
+ * ```ts
+ * import * as Effect from "effect/Effect"
+ * import * as Span from "effect-telemetry/tracer/Span"
+ *
+ * const program = Effect.gen(function* () {
+ *   Span.markExpected(yield* Effect.currentSpan)
+ *   return yield* Effect.fail("no such user")
+ * }).pipe(Effect.withSpan("user.get"))
+ *
+ * Effect.runFork(program)
+ * ```
+ */
+import type * as Otel from "@opentelemetry/api"
+import type * as Context from "effect/Context"
+import * as Exit from "effect/Exit"
+import * as Option from "effect/Option"
+import type * as Tracer from "effect/Tracer"
+import type { LocalTrace as LocalTraceShape, EndedSpan } from "./SpanReceiver.ts"
+import type { AttributeValue, EventData, LinkData, SpanData } from "./SpanData.ts"
+import type { SpanCore } from "./SpanCore.ts"
+import type { SpanSettings } from "./SpanSettings.ts"
+import * as SpanContext from "./SpanContext.ts"
+import * as SpanFailure from "./SpanFailure.ts"
+import * as SpanSeal from "./SpanSeal.ts"
+import * as TraceClock from "./TraceClock.ts"
+import type { Snapshot, TraceAttributes } from "./TraceAttributes.ts"
+
+/** The key by which `@effect/opentelemetry` knows spans that hold a span of OpenTelemetry. */
+const OtelSpanTypeId = "~@effect/opentelemetry/OtelTracer/OtelSpan"
+
+/** Effect's names of OpenTelemetry's `SpanKind`s, by their numbers. */
+export const kinds: ReadonlyArray<Tracer.SpanKind> = ["internal", "server", "client", "producer", "consumer"]
+
+export type KindCode = 0 | 1 | 2 | 3 | 4
+
+/** The number of a kind. */
+export const kindCode = (kind: Tracer.SpanKind | undefined): KindCode => {
+  switch (kind) {
+    case "server":
+      return 1
+    case "client":
+      return 2
+    case "producer":
+      return 3
+    case "consumer":
+      return 4
+    default:
+      return 0
+  }
+}
+
+/** Set before a span ends in failure: the failure is recorded, but is no error of the span. */
+export const markExpected = (span: Tracer.Span): void => {
+  if (span instanceof TelemetrySpan) span.expected = true
+}
+
+/** An event as it was given. */
+export interface RawEvent {
+  readonly name: string
+  readonly seconds: number
+  readonly nanos: number
+  readonly attributes: Readonly<Record<string, unknown>> | undefined
+}
+
+const noEvents: ReadonlyArray<EventData> = []
+const noLinks: ReadonlyArray<LinkData> = []
+
+/** What the spans of one local trace share. */
+export class LocalTrace implements LocalTraceShape {
+  openSpans = 0
+  rootEnded = false
+  held: unknown = undefined
+  root: TelemetrySpan | undefined = undefined
+  readonly clock: TraceClock.TraceClock
+
+  constructor(clock: TraceClock.TraceClock) {
+    this.clock = clock
+  }
+}
+
+class Started {
+  readonly _tag = "Started"
+  #span: TelemetrySpan
+
+  constructor(span: TelemetrySpan) {
+    this.#span = span
+  }
+
+  get startTime(): bigint {
+    return TraceClock.toBigInt(this.#span.startSeconds, this.#span.startNanos)
+  }
+}
+
+/** A span that records. */
+export class TelemetrySpan implements Tracer.Span, EndedSpan {
+  declare readonly _tag: "Span"
+  readonly core: SpanCore
+  name: string
+  readonly parentSpan: Tracer.AnySpan | undefined
+  readonly annotations: Context.Context<never>
+  readonly kindCode: KindCode
+  readonly traceId: string
+  readonly spanId: string
+  readonly traceFlags: number
+  readonly traceStateObject: Otel.TraceState | undefined
+  readonly sampled: boolean
+  /** The sampler's: 2 sampled, 1 recorded only, 0 not to be recorded (and yet it is, for a decision at the trace's end). */
+  readonly decision: 0 | 1 | 2
+  readonly localTrace: LocalTrace
+  /** Never changed in place: spans that were given none share one array. */
+  links: ReadonlyArray<Tracer.SpanLink>
+  startSeconds = 0
+  startNanos = 0
+  endSeconds = 0
+  endNanos = 0
+  /** Whether times are taken at all (`Effect.withTracerTiming`). */
+  timed = true
+  ended = false
+  sealed = false
+  /** See `markExpected`. */
+  expected = false
+  statusCode: 0 | 1 | 2 = 0
+  statusMessage: string | undefined = undefined
+  /** Raw until sealed. */
+  attributeKeys: Array<string> = []
+  /** Raw until sealed. */
+  attributeValues: Array<AttributeValue> = []
+  /** Attributes that are made only if the span is kept. */
+  lazyAttributes: (() => Readonly<Record<string, unknown>>) | undefined = undefined
+  rawEvents: Array<RawEvent> | undefined = undefined
+  events: ReadonlyArray<EventData> = noEvents
+  linkData: ReadonlyArray<LinkData> = noLinks
+  droppedAttributesCount = 0
+  droppedEventsCount = 0
+  droppedLinksCount = 0
+  /** The request's attributes, until the span ends; then what they were. */
+  holder: TraceAttributes | undefined
+  inherited: Snapshot | undefined = undefined
+  exit: Exit.Exit<unknown, unknown> | undefined = undefined
+  /** What a child needs to know of its fiber, valid for as long as the fiber's context is the one that this span provided. */
+  settings: SpanSettings | undefined = undefined
+  provided: Context.Context<never> | undefined = undefined
+  face: Otel.Span | undefined = undefined
+  otelContext: Otel.Context | undefined = undefined
+
+  constructor(
+    core: SpanCore,
+    name: string,
+    parent: Tracer.AnySpan | undefined,
+    annotations: Context.Context<never>,
+    kindCode: KindCode,
+    traceId: string,
+    spanId: string,
+    traceFlags: number,
+    traceState: Otel.TraceState | undefined,
+    localTrace: LocalTrace,
+    links: ReadonlyArray<Tracer.SpanLink>,
+    holder: TraceAttributes | undefined,
+    decision: 0 | 1 | 2
+  ) {
+    this.core = core
+    this.name = name
+    this.parentSpan = parent
+    this.annotations = annotations
+    this.kindCode = kindCode
+    this.traceId = traceId
+    this.spanId = spanId
+    this.traceFlags = traceFlags
+    this.traceStateObject = traceState
+    this.sampled = decision === 2
+    this.decision = decision
+    this.localTrace = localTrace
+    this.links = links
+    this.holder = holder
+  }
+
+  get kind(): Tracer.SpanKind {
+    return kinds[this.kindCode]!
+  }
+
+  get parent(): Option.Option<Tracer.AnySpan> {
+    return Option.fromUndefinedOr(this.parentSpan)
+  }
+
+  get parentSpanId(): string | undefined {
+    return this.parentSpan?.spanId
+  }
+
+  get parentIsRemote(): boolean {
+    return this.parentSpan !== undefined && SpanContext.isRemote(this.parentSpan)
+  }
+
+  get traceState(): string | undefined {
+    return this.traceStateObject?.serialize()
+  }
+
+  get isLocalRoot(): boolean {
+    return this.localTrace.root === this
+  }
+
+  get isRecording(): boolean {
+    return !this.ended
+  }
+
+  get durationNanos(): number {
+    return TraceClock.elapsedNanos(this.startSeconds, this.startNanos, this.endSeconds, this.endNanos)
+  }
+
+  get status(): Tracer.SpanStatus {
+    return this.ended ? this.endedStatus() : (new Started(this) as Tracer.SpanStatus)
+  }
+
+  private endedStatus(): Tracer.SpanStatus {
+    return {
+      _tag: "Ended",
+      startTime: TraceClock.toBigInt(this.startSeconds, this.startNanos),
+      endTime: TraceClock.toBigInt(this.endSeconds, this.endNanos),
+      exit: this.exit ?? (this.statusCode === 2 ? Exit.die(this.statusMessage ?? "Unknown error") : Exit.void)
+    }
+  }
+
+  /** A copy: raw until the span is sealed. */
+  get attributes(): ReadonlyMap<string, unknown> {
+    this.resolveAttributes()
+    const map = new Map<string, unknown>()
+    for (let i = 0; i < this.attributeKeys.length; i++) map.set(this.attributeKeys[i]!, this.attributeValues[i])
+    return map
+  }
+
+  /** The span as OpenTelemetry's API and SDK see it. */
+  get span(): Otel.Span {
+    return (this.face ??= this.core.face(this))
+  }
+
+  get instrumentationScope(): SpanCore["scope"] {
+    return this.core.scope
+  }
+
+  attribute(key: string, value: unknown): void {
+    if (this.ended || value === undefined) return
+    this.put(key, value)
+  }
+
+  /** Sets an attribute, within the limit. */
+  put(key: string, value: unknown): void {
+    const keys = this.attributeKeys
+    const index = keys.indexOf(key)
+    if (index >= 0) {
+      this.attributeValues[index] = value as AttributeValue
+    } else if (keys.length < this.core.rules.limits.attributeCount) {
+      keys.push(key)
+      this.attributeValues.push(value as AttributeValue)
+    } else {
+      this.droppedAttributesCount++
+    }
+  }
+
+  /** Sets an attribute that must not be the one that the limit drops: another one gives way. */
+  putFirst(key: string, value: unknown): void {
+    const keys = this.attributeKeys
+    if (keys.length >= this.core.rules.limits.attributeCount && keys.length > 0 && !keys.includes(key)) {
+      keys.pop()
+      this.attributeValues.pop()
+      this.droppedAttributesCount++
+    }
+    this.put(key, value)
+  }
+
+  /** Sets all attributes of a record. A getter that throws sets nothing. */
+  putAll(record: Readonly<Record<string, unknown>>): void {
+    try {
+      for (const key in record) {
+        const value = record[key]
+        if (value !== undefined) this.put(key, value)
+      }
+    } catch {
+      SpanSeal.putEach(this, record)
+    }
+  }
+
+  /** Makes the attributes that were given as a function, if they were not made yet. What is set already stays. */
+  resolveAttributes(): void {
+    const lazy = this.lazyAttributes
+    if (lazy === undefined) return
+    this.lazyAttributes = undefined
+    SpanSeal.putMissing(this, lazy)
+  }
+
+  event(name: string, startTime: bigint, attributes?: Record<string, unknown>): void {
+    if (this.ended) return
+    const { clock } = this.localTrace
+    TraceClock.take(clock, startTime)
+    this.pushEvent(name, clock.seconds, clock.nanos, attributes)
+  }
+
+  /** Records an event. Beyond the limit the oldest gives way. */
+  pushEvent(
+    name: string,
+    seconds: number,
+    nanos: number,
+    attributes: Readonly<Record<string, unknown>> | undefined
+  ): void {
+    const limit = this.core.rules.limits.eventCount
+    const events = (this.rawEvents ??= [])
+    if (events.length >= limit) {
+      this.droppedEventsCount++
+      if (limit === 0) return
+      events.shift()
+    }
+    events.push({ name, seconds, nanos, attributes })
+  }
+
+  addLinks(links: ReadonlyArray<Tracer.SpanLink>): void {
+    if (this.ended || links.length === 0) return
+    const room = Math.max(0, this.core.rules.limits.linkCount - this.links.length)
+    if (room > 0) this.links = [...this.links, ...links.slice(0, room)]
+    this.droppedLinksCount += Math.max(0, links.length - room)
+  }
+
+  /** Drops the links that it was given beyond the limit. */
+  limitLinks(): void {
+    const { linkCount } = this.core.rules.limits
+    this.droppedLinksCount += Math.max(0, this.links.length - linkCount)
+    this.links = this.links.slice(0, linkCount)
+  }
+
+  /** Starts: takes the time. */
+  begin(timed: boolean): void {
+    this.timed = timed
+    if (timed) {
+      const { clock } = this.localTrace
+      clock.read()
+      this.startSeconds = clock.seconds
+      this.startNanos = clock.nanos
+    }
+    this.enter()
+  }
+
+  /** Starts, at a time that somebody else read. */
+  beginAt(seconds: number, nanos: number): void {
+    this.startSeconds = seconds
+    this.startNanos = nanos
+    this.enter()
+  }
+
+  private enter(): void {
+    const trace = this.localTrace
+    trace.openSpans++
+    trace.root ??= this
+    if (this.core.started !== undefined) this.core.started(this)
+  }
+
+  /** Ends with what the effect came to, now. */
+  finish(exit: Exit.Exit<unknown, unknown>): void {
+    if (this.ended) return
+    if (this.timed) {
+      const { clock } = this.localTrace
+      clock.read()
+      this.finishAt(clock.seconds, clock.nanos, exit)
+    } else {
+      this.finishAt(0, 0, exit)
+    }
+  }
+
+  end(endTime: bigint, exit: Exit.Exit<unknown, unknown>): void {
+    if (this.ended) return
+    const { clock } = this.localTrace
+    if (!clock.live || (endTime === 0n && !this.timed)) TraceClock.set(clock, endTime)
+    else TraceClock.take(clock, endTime)
+    this.finishAt(clock.seconds, clock.nanos, exit)
+  }
+
+  /** Ends at a time. Where that is before the start, the span has no duration. `exit` is absent where OpenTelemetry ends it. */
+  finishAt(seconds: number, nanos: number, exit: Exit.Exit<unknown, unknown> | undefined): void {
+    if (this.ended) return
+    const early = seconds < this.startSeconds || (seconds === this.startSeconds && nanos < this.startNanos)
+    this.endSeconds = early ? this.startSeconds : seconds
+    this.endNanos = early ? this.startNanos : nanos
+    if (exit !== undefined) {
+      this.exit = exit
+      if (exit._tag === "Failure") this.fail(exit)
+    }
+    if (this.core.ending !== undefined) this.core.ending(this)
+    this.ended = true
+    if (this.holder !== undefined) {
+      this.inherited = this.holder.snapshot
+      this.holder = undefined
+    }
+    this.settings = undefined
+    this.provided = undefined
+    const trace = this.localTrace
+    trace.openSpans--
+    if (trace.root === this) trace.rootEnded = true
+    this.core.ended(this)
+  }
+
+  private fail(exit: Exit.Failure<unknown, unknown>): void {
+    const { cause } = exit
+    if (SpanFailure.isInterruption(cause)) {
+      this.putFirst("effect.fiber.interrupted", true)
+      return
+    }
+    const type = SpanFailure.errorType(cause)
+    if (type === undefined) return
+    if (!this.attributeKeys.includes("error.type")) this.putFirst("error.type", type)
+    if (this.expected || this.statusCode !== 0) return
+    this.statusCode = 2
+    this.statusMessage = SpanFailure.message(cause)
+  }
+
+  seal(more?: Readonly<Record<string, unknown>>): SpanData {
+    if (!this.sealed) SpanSeal.seal(this, more)
+    return this
+  }
+}
+
+/** A span that does not record: nothing of what is set on it is kept. */
+export class UnsampledSpan implements Tracer.Span {
+  declare readonly _tag: "Span"
+  declare readonly sampled: false
+  declare readonly status: Tracer.SpanStatus
+  declare readonly attributes: ReadonlyMap<string, unknown>
+  declare readonly links: ReadonlyArray<Tracer.SpanLink>
+  declare readonly isRecording: false
+  readonly core: SpanCore
+  readonly name: string
+  readonly parentSpan: Tracer.AnySpan | undefined
+  readonly annotations: Context.Context<never>
+  readonly kindCode: KindCode
+  readonly traceId: string
+  readonly traceFlags: number
+  readonly traceStateObject: Otel.TraceState | undefined
+  private ownId: string | undefined = undefined
+  face: Otel.Span | undefined = undefined
+  otelContext: Otel.Context | undefined = undefined
+
+  constructor(
+    core: SpanCore,
+    name: string,
+    parent: Tracer.AnySpan | undefined,
+    annotations: Context.Context<never>,
+    kindCode: KindCode,
+    traceId: string,
+    traceFlags: number,
+    traceState: Otel.TraceState | undefined
+  ) {
+    this.core = core
+    this.name = name
+    this.parentSpan = parent
+    this.annotations = annotations
+    this.kindCode = kindCode
+    this.traceId = traceId
+    this.traceFlags = traceFlags
+    this.traceStateObject = traceState
+  }
+
+  get spanId(): string {
+    return (this.ownId ??= this.core.ids.spanId())
+  }
+
+  get kind(): Tracer.SpanKind {
+    return kinds[this.kindCode]!
+  }
+
+  get parent(): Option.Option<Tracer.AnySpan> {
+    return Option.fromUndefinedOr(this.parentSpan)
+  }
+
+  get traceState(): string | undefined {
+    return this.traceStateObject?.serialize()
+  }
+
+  get span(): Otel.Span {
+    return (this.face ??= this.core.nonRecording(this))
+  }
+
+  attribute(): void {}
+  event(): void {}
+  addLinks(): void {}
+  end(): void {}
+}
+
+const constants = (prototype: object, values: Readonly<Record<string, unknown>>): void => {
+  for (const key of Object.keys(values))
+    Object.defineProperty(prototype, key, { value: values[key], enumerable: false })
+}
+
+constants(TelemetrySpan.prototype, { _tag: "Span", [OtelSpanTypeId]: OtelSpanTypeId })
+constants(UnsampledSpan.prototype, {
+  _tag: "Span",
+  [OtelSpanTypeId]: OtelSpanTypeId,
+  sampled: false,
+  isRecording: false,
+  // Ended, as the status of Effect's own disabled spans: who asks before setting attributes need not make them.
+  status: { _tag: "Ended", startTime: 0n, endTime: 0n, exit: Exit.void },
+  attributes: new Map(),
+  links: []
+})

@@ -1,0 +1,223 @@
+/**
+ * The end of a span that is kept: what it holds is converted, limited and redacted, in place.
+ *
+ * @internal
+ */
+import * as Exit from "effect/Exit"
+import type * as Tracer from "effect/Tracer"
+import * as AttributeValue from "./AttributeValue.ts"
+import { cut, MaximumKeyLength } from "./Limits.ts"
+import { CLOSED, REDACTED, SECRET } from "./Redaction.ts"
+import type { TelemetrySpan } from "./Span.ts"
+import * as SpanContext from "./SpanContext.ts"
+import type { AttributeValue as Value, EventData, LinkData } from "./SpanData.ts"
+import * as SpanFailure from "./SpanFailure.ts"
+
+/** Sets the attributes of a record, one at a time: those whose getters throw are left out. */
+export const putEach = (span: TelemetrySpan, record: Readonly<Record<string, unknown>>): void => {
+  for (const key of keysOf(record)) {
+    const value = valueOf(record, key)
+    if (value !== undefined) span.put(key, value)
+  }
+}
+
+/** Sets those attributes of a record that the span does not have. */
+export const putMissing = (span: TelemetrySpan, make: () => Readonly<Record<string, unknown>>): void => {
+  let record: Readonly<Record<string, unknown>>
+  try {
+    record = make()
+  } catch {
+    return
+  }
+  for (const key of keysOf(record)) {
+    if (span.attributeKeys.includes(key)) continue
+    const value = valueOf(record, key)
+    if (value !== undefined) span.put(key, value)
+  }
+}
+
+const keysOf = (record: Readonly<Record<string, unknown>>): ReadonlyArray<string> => {
+  try {
+    return Object.keys(record)
+  } catch {
+    return []
+  }
+}
+
+const valueOf = (record: Readonly<Record<string, unknown>>, key: string): unknown => {
+  try {
+    return record[key]
+  } catch {
+    return undefined
+  }
+}
+
+const key = (name: string): string =>
+  name.length <= MaximumKeyLength && name.isWellFormed() ? name : cut(name.toWellFormed(), MaximumKeyLength)
+
+/** One attribute as it leaves the process. `undefined`: it is left out. */
+const convert = (name: string, value: unknown, rules: AttributeValue.Rules): Value | undefined => {
+  const { redactor } = rules
+  const keyClass = redactor.keyClass(name)
+  if (keyClass === SECRET) return value === undefined ? undefined : REDACTED
+  let converted: Value | undefined
+  if (typeof value === "string") {
+    converted =
+      keyClass === CLOSED && value.length <= rules.limits.valueLength && value.isWellFormed()
+        ? value
+        : AttributeValue.text(value, rules)
+  } else if (typeof value === "boolean") {
+    converted = value
+  } else {
+    converted = AttributeValue.convert(value, rules)
+  }
+  if (redactor.redact === undefined || converted === undefined) return converted
+  try {
+    const replaced = redactor.redact(name, converted)
+    return replaced === converted || replaced === undefined
+      ? replaced
+      : AttributeValue.convert(replaced, { ...rules, redactor: { ...redactor, redact: undefined } })
+  } catch {
+    // A rule that fails must not let pass what it was there to stop.
+    return REDACTED
+  }
+}
+
+interface Attributes {
+  readonly keys: Array<string>
+  readonly values: Array<Value>
+  readonly dropped: number
+}
+
+const none: Attributes = { keys: [], values: [], dropped: 0 }
+
+const convertRecord = (
+  record: Readonly<Record<string, unknown>> | undefined,
+  limit: number,
+  rules: AttributeValue.Rules
+): Attributes => {
+  if (record === undefined) return none
+  const keys: Array<string> = []
+  const values: Array<Value> = []
+  let dropped = 0
+  const names = keysOf(record)
+  for (let i = 0; i < names.length; i++) {
+    if (keys.length >= limit) {
+      dropped = names.length - i
+      break
+    }
+    const name = names[i]!
+    if (name === "") continue
+    const value = convert(name, valueOf(record, name), rules)
+    if (value === undefined) continue
+    keys.push(key(name))
+    values.push(value)
+  }
+  return { keys, values, dropped }
+}
+
+const attributes = (span: TelemetrySpan): void => {
+  const { rules } = span.core
+  const keys = span.attributeKeys
+  const values = span.attributeValues
+  let kept = 0
+  for (let i = 0; i < keys.length; i++) {
+    const name = keys[i]!
+    const value = convert(name, values[i], rules)
+    if (value === undefined || name === "") continue
+    keys[kept] = key(name)
+    values[kept] = value
+    kept++
+  }
+  if (kept < keys.length) {
+    keys.length = kept
+    values.length = kept
+  }
+}
+
+const events = (span: TelemetrySpan): void => {
+  const { rules } = span.core
+  const out: Array<EventData> = []
+  for (const event of span.rawEvents ?? []) {
+    const converted = convertRecord(event.attributes, rules.limits.attributeCountPerEvent, rules)
+    out.push({
+      name: AttributeValue.text(typeof event.name === "string" ? event.name : String(event.name), rules),
+      seconds: event.seconds,
+      nanos: event.nanos,
+      attributeKeys: converted.keys,
+      attributeValues: converted.values,
+      droppedAttributesCount: converted.dropped
+    })
+  }
+  span.rawEvents = undefined
+  span.events = out
+}
+
+const exceptionEvents = (span: TelemetrySpan, exit: Exit.Failure<unknown, unknown>): void => {
+  const { described, left } = SpanFailure.exceptions(exit.cause)
+  for (const exception of described) {
+    span.pushEvent("exception", span.endSeconds, span.endNanos, {
+      "exception.type": exception.type,
+      "exception.message": exception.message,
+      "exception.stacktrace": exception.stacktrace
+    })
+  }
+  span.droppedEventsCount += left
+}
+
+const links = (span: TelemetrySpan): void => {
+  const { limits } = span.core.rules
+  const out: Array<LinkData> = []
+  for (const link of span.links) {
+    if (out.length >= limits.linkCount) {
+      span.droppedLinksCount++
+      continue
+    }
+    const converted = linkOf(link, span)
+    if (converted !== undefined) out.push(converted)
+  }
+  span.linkData = out
+}
+
+const linkOf = (link: Tracer.SpanLink, span: TelemetrySpan): LinkData | undefined => {
+  const { rules } = span.core
+  const target = SpanContext.propagated(link.span)
+  if (target === undefined) return undefined
+  const converted = convertRecord(link.attributes, rules.limits.attributeCountPerLink, rules)
+  return {
+    traceId: target.traceId,
+    spanId: target.spanId,
+    traceFlags: SpanContext.flagsOf(target),
+    traceState: SpanContext.traceStateOf(target)?.serialize(),
+    isRemote: SpanContext.isRemote(target),
+    attributeKeys: converted.keys,
+    attributeValues: converted.values,
+    droppedAttributesCount: converted.dropped
+  }
+}
+
+/** Makes `SpanData` of a span. */
+export const seal = (span: TelemetrySpan, more: Readonly<Record<string, unknown>> | undefined): void => {
+  span.sealed = true
+  const { rules } = span.core
+  span.resolveAttributes()
+  const { inherited } = span
+  if (inherited !== undefined) {
+    for (let i = 0; i < inherited.keys.length; i++) {
+      const name = inherited.keys[i]!
+      if (!span.attributeKeys.includes(name)) span.putFirst(name, inherited.values[i])
+    }
+    span.inherited = undefined
+  }
+  if (more !== undefined) for (const name of keysOf(more)) span.putFirst(name, valueOf(more, name))
+  attributes(span)
+  span.name = AttributeValue.text(span.name, rules)
+  const { exit } = span
+  if (exit !== undefined) {
+    if (exit._tag === "Success") span.exit = Exit.void
+    else if (!SpanFailure.isInterruption(exit.cause)) exceptionEvents(span, exit)
+  }
+  if (span.rawEvents !== undefined) events(span)
+  if (span.links.length > 0) links(span)
+  if (span.statusMessage !== undefined) span.statusMessage = AttributeValue.text(span.statusMessage, rules)
+}

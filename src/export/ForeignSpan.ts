@@ -26,7 +26,7 @@ import type { InstrumentationScope } from "./OtlpEncoder.ts"
 
 /** A `SpanData` that says which library made it. */
 export interface ScopedSpanData extends SpanData {
-  readonly scope: InstrumentationScope
+  readonly instrumentationScope: InstrumentationScope
 }
 
 /** Reads what an OpenTelemetry span holds. The span must have ended; it is not copied deeply. */
@@ -71,7 +71,7 @@ export const fromReadableSpan = (span: ReadableSpan): ScopedSpanData => {
     droppedAttributesCount: span.droppedAttributesCount,
     droppedEventsCount: span.droppedEventsCount,
     droppedLinksCount: span.droppedLinksCount,
-    scope: span.instrumentationScope
+    instrumentationScope: span.instrumentationScope
   }
 }
 

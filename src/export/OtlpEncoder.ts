@@ -63,6 +63,10 @@ export interface SpanWriter {
   readonly length: number
   /** A copy of the bytes from an offset to the end. */
   readonly copyFrom: (offset: number) => Uint8Array
+  /** Forgets the bytes from an offset to the end. */
+  readonly truncate: (offset: number) => void
+  /** Appends spans that a writer of the same encoding wrote. */
+  readonly append: (spans: Uint8Array) => void
   /** A copy of all bytes; the writer is empty afterwards. */
   readonly take: () => Uint8Array
 }

@@ -142,6 +142,20 @@ class JsonWriter implements SpanWriter {
     return copy
   }
 
+  truncate(offset: number): void {
+    this.position = offset
+  }
+
+  append(spans: Uint8Array): void {
+    if (this.position + spans.length > this.buffer.length) {
+      const larger = Buffer.allocUnsafeSlow(Math.max(this.buffer.length * 2, this.position + spans.length))
+      this.buffer.copy(larger, 0, 0, this.position)
+      this.buffer = larger
+    }
+    this.buffer.set(spans, this.position)
+    this.position += spans.length
+  }
+
   take(): Uint8Array {
     const bytes = this.copyFrom(0)
     this.position = 0

@@ -97,6 +97,16 @@ class ProtobufWriter implements SpanWriter {
     return copy
   }
 
+  truncate(offset: number): void {
+    this.position = offset
+  }
+
+  append(spans: Uint8Array): void {
+    this.reserve(spans.length)
+    this.buffer.set(spans, this.position)
+    this.position += spans.length
+  }
+
   take(): Uint8Array {
     const bytes = this.copyFrom(0)
     this.position = 0
@@ -131,10 +141,11 @@ class ProtobufWriter implements SpanWriter {
     buffer[at++] = 8
     writeId(buffer, at, span.spanId, 8)
     at += 8
-    if (span.parentSpanId !== undefined) {
+    const { parentSpanId, statusMessage, traceState } = span
+    if (parentSpanId !== undefined) {
       buffer[at++] = 0x22 // parent_span_id
       buffer[at++] = 8
-      writeId(buffer, at, span.parentSpanId, 8)
+      writeId(buffer, at, parentSpanId, 8)
       at += 8
     }
     buffer[at++] = 0x30 // kind
@@ -157,13 +168,13 @@ class ProtobufWriter implements SpanWriter {
     if (span.droppedEventsCount > 0) this.uint32(0x60, span.droppedEventsCount)
     if (span.droppedLinksCount > 0) this.uint32(0x70, span.droppedLinksCount)
     this.string(0x2a, span.name)
-    if (span.traceState !== undefined && span.traceState !== "") this.string(0x1a, span.traceState)
+    if (traceState !== undefined && traceState !== "") this.string(0x1a, traceState)
     this.attributes(0x4a, span.attributeKeys, span.attributeValues)
     const events = span.events
     for (let i = 0; i < events.length; i++) this.event(events[i]!)
     const links = span.linkData
     for (let i = 0; i < links.length; i++) this.link(links[i]!)
-    if (span.statusCode !== 0 || span.statusMessage !== undefined) this.status(span.statusCode, span.statusMessage)
+    if (span.statusCode !== 0 || statusMessage !== undefined) this.status(span.statusCode, statusMessage)
     // The length, now that it is known.
     const length = this.position - start
     const digits = lengthOfVarint(length)

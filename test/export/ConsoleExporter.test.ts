@@ -1,10 +1,14 @@
 import { afterEach, assert, beforeEach, describe, it, vi } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as TestClock from "effect/testing/TestClock"
 import { spawn } from "node:child_process"
 import { EventEmitter } from "node:events"
 import { fileURLToPath } from "node:url"
 import * as ConsoleExporter from "../../src/export/ConsoleExporter.ts"
 import type { SpanData } from "../../src/tracer/SpanData.ts"
 import type { EndedSpan, LocalTrace } from "../../src/tracer/SpanReceiver.ts"
+import * as TestTelemetry from "../../src/testing/TestTelemetry.ts"
+import * as Tracer from "../../src/tracer/Tracer.ts"
 import { id, makeSpan } from "./support.ts"
 
 class Output {
@@ -59,14 +63,14 @@ class Played {
   }
 }
 
-beforeEach(() => {
-  vi.useFakeTimers()
-})
-afterEach(() => {
-  vi.useRealTimers()
-})
-
 describe("ConsoleExporter", () => {
+  beforeEach(() => {
+    vi.useFakeTimers()
+  })
+  afterEach(() => {
+    vi.useRealTimers()
+  })
+
   it("prints a trace in one piece, once everything in it has ended, and not inside the call that ended it", () => {
     const output = new Output()
     const played = new Played(ConsoleExporter.make({ output })).open(2)
@@ -251,9 +255,39 @@ describe("ConsoleExporter", () => {
   })
 })
 
+describe("ConsoleExporter behind the tracer", () => {
+  it.effect("prints what the effects of a request did, one tree a request", () =>
+    Effect.gen(function* () {
+      const output = new Output()
+      const exporter = ConsoleExporter.make({ output })
+      const collector = TestTelemetry.makeCollector()
+      const request = (path: string) =>
+        Effect.gen(function* () {
+          yield* Effect.fail(new Error("no such row")).pipe(Effect.withSpan("db.select"), Effect.ignore)
+          yield* Effect.sleep(5).pipe(Effect.withSpan("cache.set"), Effect.forkDetach({ startImmediately: true }))
+        }).pipe(Effect.withSpan(`GET ${path}`, { kind: "server", attributes: { "http.response.status_code": 200 } }))
+      yield* Effect.all([request("/a"), request("/b")], { concurrency: "unbounded" }).pipe(
+        // Another receiver beside it: each sees every span.
+        Effect.provide(Tracer.layer({ receiver: [collector, exporter], interoperation: false }))
+      )
+      exporter.flush()
+      assert.strictEqual(output.text, "")
+      yield* TestClock.adjust(5)
+      exporter.flush()
+      assert.strictEqual(output.writes, 2)
+      for (const path of ["/a", "/b"]) {
+        const tree = new RegExp(
+          `  GET ${path} .* 200\\n✗ ├─ db.select .*\\n  │ {5}✗ Error: no such row\\n  └─ cache.set +5.00 ms`
+        )
+        assert.match(output.text, tree)
+      }
+      assert.lengthOf(collector.spans(), 6)
+    })
+  )
+})
+
 describe("ConsoleExporter in a process", () => {
   it("goes on when the reader of its output has gone away", async () => {
-    vi.useRealTimers()
     const source = (path: string) => JSON.stringify(new URL(`../../src/${path}`, import.meta.url).href)
     // Prints for ever; the reader takes one chunk and goes. The application must reach its end, and not hear of it.
     const program = `

@@ -4,7 +4,9 @@ import { TraceState } from "@opentelemetry/core"
 import { resourceFromAttributes } from "@opentelemetry/resources"
 import type { Attributes, SpanContext } from "@opentelemetry/api"
 import * as Schema from "effect/Schema"
-import type { EventData, LinkData, SpanData } from "../../src/tracer/SpanData.ts"
+import type { Fields, Level, Log } from "../../src/export/Diagnostics.ts"
+import type { AttributeValue, EventData, LinkData, SpanData } from "../../src/tracer/SpanData.ts"
+import type { EndedSpan, LocalTrace, SpanReceiver } from "../../src/tracer/SpanReceiver.ts"
 import type { ReceivedAttributes, ReceivedSpan } from "../support/OtlpReceiver.ts"
 
 export const id = (digits: 16 | 32, n: number): string => n.toString(16).padStart(digits, "0")
@@ -264,3 +266,52 @@ export const comparable = (span: ReceivedSpan): unknown => ({
   events: span.events.map((event) => ({ ...event, attributes: pairs(event.attributes) })),
   links: span.links.map((link) => ({ ...link, attributes: pairs(link.attributes) }))
 })
+
+/** What the spans of one local trace share, as the tracer keeps it. */
+export const makeLocalTrace = (): LocalTrace => ({ openSpans: 0, rootEnded: false, held: undefined })
+
+/** A span as the tracer hands it over: sealed when asked, and only then with `more`. */
+export const makeEnded = (
+  span: Partial<SpanData> & {
+    readonly sampled?: boolean
+    readonly isLocalRoot?: boolean
+    readonly localTrace?: LocalTrace
+    readonly durationMillis?: number
+  } = {}
+): EndedSpan & { readonly sealedTimes: () => number } => {
+  const { durationMillis = 2, isLocalRoot = true, localTrace = makeLocalTrace(), sampled = true, ...rest } = span
+  const data = makeSpan({ traceFlags: sampled ? 1 : 0, ...rest })
+  let sealed = 0
+  return {
+    ...data,
+    sampled,
+    isLocalRoot,
+    localTrace,
+    durationNanos: durationMillis * 1e6,
+    sealedTimes: () => sealed,
+    seal: (more = {}) => {
+      sealed++
+      return {
+        ...data,
+        attributeKeys: [...Object.keys(more), ...data.attributeKeys],
+        attributeValues: [...(Object.values(more) as Array<AttributeValue>), ...data.attributeValues]
+      }
+    }
+  }
+}
+
+/** Ends spans of these names, as local roots of their own. */
+export const endSpans = (receiver: SpanReceiver, ...names: ReadonlyArray<string>): void => {
+  for (const name of names) receiver.ended(makeEnded({ name }))
+}
+
+/** `count` names: `prefix-0`, `prefix-1`, … */
+export const namesOf = (prefix: string, count: number): Array<string> =>
+  Array.from({ length: count }, (_, i) => `${prefix}-${i}`)
+
+/** The lines that a pipeline said. */
+export const recordLog = () => {
+  const lines: Array<{ readonly level: Level; readonly message: string; readonly fields: Fields }> = []
+  const log: Log = (level, message, fields) => void lines.push({ level, message, fields })
+  return { lines, log, messages: () => lines.map((line) => line.message) }
+}

@@ -1,0 +1,495 @@
+/**
+ * The last two stages, hold and send: batches wait in order, are sent a few at a time, and stay until they have been
+ * taken, refused for good, or must give way to newer ones.
+ *
+ * Nothing is lost because it has to wait. After a failure that may pass, the batch keeps its place, and one batch at a
+ * time is tried as a probe, with exponential backoff and jitter or when the server said. A batch that fails while
+ * others pass is to blame itself: it waits by its own schedule and is cut in two, so that one bad span does not harm
+ * the rest. A batch that has been tried for longer than its deadline is parked: tried once a minute at most.
+ *
+ * When memory is full the oldest batches give way, counted as `queue_full`; those that are in the spool too only leave
+ * memory.
+ *
+ * @see https://opentelemetry.io/docs/specs/otlp/#failures-1
+ */
+import { Batch, type Outcome, type Part, type Sink, type Source } from "./Batch.ts"
+import { type Diagnostics, type Fields, messageOf } from "./Diagnostics.ts"
+import type { Timing } from "./Timing.ts"
+
+/** How batches are held and sent. */
+export interface DeliveryOptions<P> {
+  readonly sink: Sink<P>
+  readonly diagnostics: Diagnostics
+  readonly timing: Timing
+  /** Requests at a time, at most. */
+  readonly concurrency: number
+  /** For one request, from its start to the end of the answer. */
+  readonly timeoutMillis: number
+  /** For how long a batch is tried before it is parked. */
+  readonly deadlineMillis: number
+  /** Spans that may wait in memory. */
+  readonly maxSpans: number
+  /** Bytes that may wait in memory. */
+  readonly maxBytes: number
+  /** The first wait, and the longest one, after a failure that may pass. */
+  readonly retryMinMillis: number
+  readonly retryMaxMillis: number
+  /** Where spans wait, for the lines that say so. */
+  readonly waitsIn: string
+  /** A request of several spans was too large, of so many bytes. */
+  readonly tooLarge?: ((bytes: number) => void) | undefined
+}
+
+const parkedMillis = 60_000
+/** While a flush waits, a collector that may be back is asked at least this often. */
+const hurriedMillis = 1_000
+const reportMillis = 60_000
+
+interface Waiter {
+  /** Everything up to here has to be settled. */
+  readonly mark: number
+  /** Whether it gives up as soon as the collector turns out to be away. */
+  readonly onlyWhileReachable: boolean
+  readonly resolve: (complete: boolean) => void
+}
+
+export class Delivery<P> {
+  private readonly options: DeliveryOptions<P>
+  private readonly sink: Sink<P>
+  private readonly diagnostics: Diagnostics
+  private readonly timing: Timing
+  /** In order of sequence. */
+  private queue: Array<Batch<P>> = []
+  private readonly sending = new Set<Batch<P>>()
+  private sequence = 0
+  private spans = 0
+  private bytes = 0
+  private sendingSpans = 0
+  private sendingBytes = 0
+  private readonly waiters = new Set<Waiter>()
+  private stopped = false
+  // How the collector fares.
+  private failures = 0
+  private lastAnswerAt = -1
+  private waitUntil = 0
+  private waitIsOrdered = false
+  private cancelTimer: (() => void) | undefined
+  private timerAt = Infinity
+  private awaySince: number | undefined
+  private awayReportedAt = 0
+  private lostBefore = 0
+
+  constructor(options: DeliveryOptions<P>) {
+    this.options = options
+    this.sink = options.sink
+    this.diagnostics = options.diagnostics
+    this.timing = options.timing
+  }
+
+  /** Spans in memory that wait. */
+  get queuedSpans(): number {
+    return this.spans
+  }
+
+  /** Bytes in memory, of what waits and what is being sent. */
+  get queuedBytes(): number {
+    return this.bytes + this.sendingBytes
+  }
+
+  get inFlightSpans(): number {
+    return this.sendingSpans
+  }
+
+  get parkedSpans(): number {
+    let count = 0
+    for (const batch of this.queue) if (batch.parked) count += batch.count
+    return count
+  }
+
+  /** Spans that wait or are being sent, in memory or not. */
+  get waitingSpans(): number {
+    let count = this.sendingSpans
+    for (const batch of this.queue) count += batch.count
+    return count
+  }
+
+  get isEmpty(): boolean {
+    return this.queue.length === 0 && this.sending.size === 0
+  }
+
+  /** Takes a batch. With a source, memory is used only while there is room. */
+  add(part: Part<P>, source?: Source<P> | undefined): void {
+    const batch = new Batch(this.sequence++, part, source)
+    if (source !== undefined && this.queuedBytes + part.bytes > this.options.maxBytes) batch.payload = undefined
+    this.queue.push(batch)
+    this.account(batch, 1)
+    this.makeRoom()
+    this.pump()
+  }
+
+  /** Takes a batch that lies only in its source. */
+  addStored(count: number, bytes: number, source: Source<P>): void {
+    const batch = new Batch<P>(this.sequence++, { payload: undefined as P, count, bytes }, source)
+    this.queue.push(batch)
+    this.pump()
+  }
+
+  /** Forgets batches whose source is gone: the spool's oldest segments gave way. Those being sent stay. */
+  forget(isGone: (source: Source<P>) => boolean): void {
+    this.queue = this.queue.filter((batch) => {
+      if (batch.source === undefined || !isGone(batch.source)) return true
+      this.account(batch, -1)
+      return false
+    })
+    this.settleWaiters()
+  }
+
+  /**
+   * Waits until everything that is here now has been settled, for `timeoutMillis` at most, and resolves to whether it
+   * has. A wait that the server asked for is kept; any other is cut short. With `onlyWhileReachable` it also ends as
+   * soon as the collector turns out to be away.
+   */
+  flush(timeoutMillis: number, onlyWhileReachable = false): Promise<boolean> {
+    if (this.isEmpty) return Promise.resolve(true)
+    return new Promise((resolve) => {
+      const waiter: Waiter = {
+        mark: this.sequence - 1,
+        onlyWhileReachable,
+        resolve: (complete) => {
+          if (!this.waiters.delete(waiter)) return
+          cancel()
+          resolve(complete)
+        }
+      }
+      const cancel = this.timing.after(timeoutMillis, () => waiter.resolve(this.settledUpTo(waiter.mark)), true)
+      this.waiters.add(waiter)
+      const now = this.timing.now()
+      if (!this.waitIsOrdered) this.waitUntil = Math.min(this.waitUntil, now)
+      for (const batch of this.queue) if (!batch.parked) batch.notBefore = Math.min(batch.notBefore, now)
+      this.pump()
+    })
+  }
+
+  /** Ends everything. Returns how many spans were left in memory alone: they are counted as lost. */
+  stop(): number {
+    if (this.stopped) return 0
+    this.stopped = true
+    this.cancelTimer?.()
+    let lost = 0
+    for (const batch of [...this.queue, ...this.sending]) if (batch.source === undefined) lost += batch.count
+    this.diagnostics.drop("shutdown", lost)
+    this.queue = []
+    this.spans = 0
+    this.bytes = 0
+    this.sink.close()
+    for (const waiter of this.waiters) waiter.resolve(false)
+    return lost
+  }
+
+  private account(batch: Batch<P>, sign: 1 | -1): void {
+    if (batch.payload === undefined) return
+    this.spans += sign * batch.count
+    this.bytes += sign * batch.bytes
+  }
+
+  private makeRoom(): void {
+    const { maxBytes, maxSpans } = this.options
+    if (this.spans <= maxSpans && this.queuedBytes <= maxBytes) return
+    let dropped = 0
+    const kept: Array<Batch<P>> = []
+    for (const batch of this.queue) {
+      const full = this.spans > maxSpans || this.queuedBytes > maxBytes
+      const isAlone = this.spans === batch.count
+      const isPart = batch.source !== undefined && batch.source.load === undefined
+      if (!full || batch.payload === undefined || isAlone || isPart) {
+        // Alone it may stay, however large: it could never be sent otherwise.
+        kept.push(batch)
+        continue
+      }
+      this.account(batch, -1)
+      if (batch.source === undefined) dropped += batch.count
+      else {
+        batch.payload = undefined
+        kept.push(batch)
+      }
+    }
+    this.queue = kept
+    if (dropped > 0) {
+      this.diagnostics.drop("queue_full", dropped)
+      this.diagnostics.sayRarely(
+        "queue_full",
+        "warn",
+        `OpenTelemetry export: ${this.options.waitsIn} is full, the oldest spans are dropped`,
+        () => ({ dropped: this.diagnostics.dropped.get("queue_full") ?? 0, queued: this.spans })
+      )
+    }
+    this.settleWaiters()
+  }
+
+  /** Sends what may be sent now, or sees to it that it is when it may. */
+  private pump(): void {
+    if (this.stopped) return
+    for (;;) {
+      // Until the collector has answered, and while it is away, one request at a time finds out.
+      const limit = this.failures > 0 || this.lastAnswerAt < 0 ? 1 : this.options.concurrency
+      if (this.sending.size >= limit || this.queue.length === 0) return
+      const now = this.timing.now()
+      if (this.waitUntil > now) return this.wake(this.waitUntil - now)
+      const at = this.choose(now)
+      if (at < 0) {
+        let soonest = Infinity
+        for (const batch of this.queue) soonest = Math.min(soonest, batch.notBefore)
+        return this.wake(soonest - now)
+      }
+      const [batch] = this.queue.splice(at, 1)
+      void this.send(batch!).catch((error: unknown) => this.diagnostics.internal("send", error))
+    }
+  }
+
+  /** The first one whose time has come; as a probe that keeps failing, the one that was tried least. */
+  private choose(now: number): number {
+    if (this.failures < 3) return this.queue.findIndex((batch) => batch.notBefore <= now)
+    let chosen = -1
+    const end = Math.min(this.queue.length, 64)
+    for (let i = 0; i < end; i++) {
+      const batch = this.queue[i]!
+      if (batch.notBefore > now) continue
+      if (chosen < 0 || batch.attempts < this.queue[chosen]!.attempts) chosen = i
+    }
+    return chosen
+  }
+
+  private wake(millis: number): void {
+    const at = this.timing.now() + millis
+    if (this.timerAt <= at && this.cancelTimer !== undefined) return
+    this.cancelTimer?.()
+    this.timerAt = at
+    this.cancelTimer = this.timing.after(millis, () => {
+      this.cancelTimer = undefined
+      this.timerAt = Infinity
+      this.pump()
+    })
+  }
+
+  private async send(batch: Batch<P>): Promise<void> {
+    this.account(batch, -1)
+    this.sending.add(batch)
+    this.sendingSpans += batch.count
+    this.sendingBytes += batch.bytes
+    batch.firstTriedAt ??= this.timing.now()
+    let outcome: Outcome | undefined
+    let payload = batch.payload
+    if (payload === undefined) {
+      payload = await batch.source?.load?.()
+      batch.payload = payload
+    }
+    if (payload !== undefined) {
+      try {
+        outcome = await this.sink.send(payload, this.options.timeoutMillis)
+      } catch (error) {
+        outcome = { _tag: "Retry", afterMillis: undefined, message: messageOf(error), unreachable: false }
+      }
+    }
+    this.sending.delete(batch)
+    this.sendingSpans -= batch.count
+    this.sendingBytes -= batch.bytes
+    if (this.stopped) {
+      if (outcome?._tag === "Delivered") batch.source?.settled()
+      return
+    }
+    if (outcome === undefined) {
+      this.diagnostics.drop("spool_lost", batch.count)
+      batch.source?.settled()
+    } else this.settle(batch, outcome)
+    this.settleWaiters()
+    this.pump()
+  }
+
+  private settle(batch: Batch<P>, outcome: Outcome): void {
+    switch (outcome._tag) {
+      case "Delivered":
+        this.answered()
+        this.delivered(batch, outcome.rejected, outcome.message)
+        return batch.source?.settled()
+      case "Refused":
+        this.answered()
+        this.diagnostics.drop("refused", batch.count)
+        this.diagnostics.failed(outcome.message)
+        this.diagnostics.sayRarely(
+          "refused",
+          "error",
+          `OpenTelemetry export: ${this.sink.target} refused spans for good: ${outcome.message}`,
+          () => ({ refused: batch.count, refusedInAll: this.diagnostics.dropped.get("refused") ?? 0 })
+        )
+        batch.source?.quarantine({ payload: batch.payload as P, count: batch.count, bytes: batch.bytes })
+        return batch.source?.settled()
+      case "Failed":
+        this.diagnostics.reachable = false
+        this.diagnostics.drop("failed", batch.count)
+        this.diagnostics.failed(outcome.message)
+        this.diagnostics.sayRarely(
+          "failed",
+          "error",
+          `OpenTelemetry export: ${this.sink.target} failed, the batch is dropped: ${outcome.message}`,
+          () => ({ failed: batch.count, failedInAll: this.diagnostics.dropped.get("failed") ?? 0 })
+        )
+        return batch.source?.settled()
+      case "TooLarge":
+        this.answered()
+        if (batch.count > 1) {
+          this.options.tooLarge?.(batch.bytes)
+          return this.halve(batch)
+        }
+        return this.tooLarge(batch, outcome.message)
+      case "Retry":
+        return this.failed(batch, outcome)
+    }
+  }
+
+  private delivered(batch: Batch<P>, rejected: number, message: string): void {
+    const lost = Math.min(batch.count, rejected)
+    this.diagnostics.exported += batch.count - lost
+    if (lost > 0) {
+      this.diagnostics.drop("rejected", lost)
+      this.diagnostics.failed(`${lost} spans rejected: ${message}`)
+    }
+    if (lost > 0 || message !== "") {
+      this.diagnostics.sayOnce(
+        `partial:${message}`,
+        "warn",
+        lost > 0
+          ? `OpenTelemetry export: ${this.sink.target} rejected spans of a batch that it took: "${message}"`
+          : `OpenTelemetry export: ${this.sink.target} warns: "${message}"`,
+        () => ({ rejected: lost, rejectedInAll: this.diagnostics.dropped.get("rejected") ?? 0 })
+      )
+    }
+  }
+
+  private tooLarge(batch: Batch<P>, message: string): void {
+    const name = batch.payload === undefined ? "" : this.sink.nameOf(batch.payload)
+    this.diagnostics.drop("too_large", 1)
+    this.diagnostics.failed(message)
+    this.diagnostics.sayRarely(
+      "too_large",
+      "error",
+      `OpenTelemetry export: the span "${name}" alone is too large for ${this.sink.target} (${message}), it is dropped`,
+      () => ({ span: name, bytes: batch.bytes })
+    )
+    batch.source?.quarantine({ payload: batch.payload as P, count: batch.count, bytes: batch.bytes })
+    batch.source?.settled()
+  }
+
+  /** Puts both halves where the whole was. Its source is settled when both are. */
+  private halve(batch: Batch<P>): void {
+    const parts = this.sink.split(batch.payload as P)
+    const source = batch.source === undefined ? undefined : sharedBy(parts.length, batch.source)
+    const halves = parts.map((part) => {
+      const half = new Batch(batch.sequence, part, source)
+      half.firstTriedAt = batch.firstTriedAt
+      half.attempts = batch.attempts
+      half.notBefore = batch.notBefore
+      half.lastFailedAt = batch.lastFailedAt
+      half.isSuspect = batch.isSuspect
+      return half
+    })
+    this.putBack(...halves)
+  }
+
+  private putBack(...batches: ReadonlyArray<Batch<P>>): void {
+    const sequence = batches[0]!.sequence
+    let at = this.queue.findIndex((other) => other.sequence > sequence)
+    if (at < 0) at = this.queue.length
+    this.queue.splice(at, 0, ...batches)
+    for (const batch of batches) this.account(batch, 1)
+    this.makeRoom()
+  }
+
+  private failed(batch: Batch<P>, outcome: Extract<Outcome, { _tag: "Retry" }>): void {
+    const now = this.timing.now()
+    if (batch.attempts > 0 && this.lastAnswerAt > batch.lastFailedAt) batch.isSuspect = true
+    batch.attempts++
+    batch.lastFailedAt = now
+    this.diagnostics.failed(outcome.message)
+    if (now - (batch.firstTriedAt ?? now) >= this.options.deadlineMillis) batch.parked = true
+    if (batch.isSuspect && !outcome.unreachable && outcome.afterMillis === undefined) {
+      batch.notBefore = now + (batch.parked ? parkedMillis : this.backoff(batch.attempts))
+      return batch.count > 1 ? this.halve(batch) : this.putBack(batch)
+    }
+    this.failures++
+    const wait = outcome.afterMillis ?? this.backoff(this.failures)
+    this.waitIsOrdered = outcome.afterMillis !== undefined
+    this.waitUntil = now + (this.waiters.size > 0 && !this.waitIsOrdered ? Math.min(wait, hurriedMillis) : wait)
+    this.putBack(batch)
+    this.away(outcome, now)
+  }
+
+  private backoff(failures: number): number {
+    const { retryMaxMillis, retryMinMillis } = this.options
+    const longest = Math.min(retryMaxMillis, retryMinMillis * 2 ** Math.min(failures - 1, 20))
+    return longest * (0.5 + this.timing.random() / 2)
+  }
+
+  /** The collector spoke, and meant this batch. */
+  private answered(): void {
+    const now = this.timing.now()
+    this.lastAnswerAt = now
+    this.failures = 0
+    this.waitUntil = 0
+    this.waitIsOrdered = false
+    this.diagnostics.reachable = true
+    if (this.awaySince !== undefined) {
+      this.diagnostics.say("info", `OpenTelemetry export: ${this.sink.target} takes spans again`, {
+        awaySeconds: Math.round((now - this.awaySince) / 1000),
+        ...this.counts()
+      })
+      this.awaySince = undefined
+    }
+  }
+
+  private away(outcome: Extract<Outcome, { _tag: "Retry" }>, now: number): void {
+    this.diagnostics.reachable = false
+    if (this.awaySince === undefined) {
+      this.awaySince = now
+      this.awayReportedAt = now
+      this.lostBefore = this.diagnostics.droppedTotal
+      this.diagnostics.say(
+        "warn",
+        `OpenTelemetry export: ${this.sink.target} takes no spans: ${outcome.message}. They wait in ${this.options.waitsIn} until it does`,
+        this.counts()
+      )
+    } else if (now - this.awayReportedAt >= reportMillis) {
+      this.awayReportedAt = now
+      this.diagnostics.say(
+        "warn",
+        `OpenTelemetry export: ${this.sink.target} still takes no spans: ${outcome.message}`,
+        { awaySeconds: Math.round((now - this.awaySince) / 1000), ...this.counts() }
+      )
+    }
+    for (const waiter of this.waiters) if (waiter.onlyWhileReachable) waiter.resolve(this.settledUpTo(waiter.mark))
+  }
+
+  private counts(): Fields {
+    return { waiting: this.waitingSpans, droppedMeanwhile: this.diagnostics.droppedTotal - this.lostBefore }
+  }
+
+  private settledUpTo(mark: number): boolean {
+    for (const batch of this.sending) if (batch.sequence <= mark) return false
+    return this.queue.length === 0 || this.queue[0]!.sequence > mark
+  }
+
+  private settleWaiters(): void {
+    for (const waiter of this.waiters) if (this.settledUpTo(waiter.mark)) waiter.resolve(true)
+  }
+}
+
+/** A source that several parts of a batch share: settled with the last of them. */
+const sharedBy = <P>(count: number, source: Source<P>): Source<P> => {
+  let left = count
+  return {
+    load: undefined,
+    quarantine: source.quarantine,
+    settled: () => {
+      if (--left === 0) source.settled()
+    }
+  }
+}

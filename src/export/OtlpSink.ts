@@ -1,0 +1,143 @@
+/**
+ * A collector that speaks OTLP/HTTP: requests out, and its answers read to the letter of the specification.
+ *
+ * Retryable are 429, 502, 503 and 504, and every fault of the connection; 413 asks for smaller requests; everything
+ * else that is not 2xx is for good.
+ *
+ * @see https://opentelemetry.io/docs/specs/otlp/#otlphttp-response
+ *
+ * @example
+ * ```ts
+ * import { retryAfterMillis } from "effect-telemetry/export/OtlpSink"
+ *
+ * if (retryAfterMillis("7", 0) !== 7000) throw new Error("seconds")
+ * if (retryAfterMillis("Thu, 01 Jan 1970 00:01:00 GMT", 0) !== 60_000) throw new Error("a date")
+ * ```
+ */
+import type { Outcome, Part, Sink } from "./Batch.ts"
+import { HttpTransport, type HttpAnswer, type HttpTransportOptions } from "./HttpTransport.ts"
+import type { EncodedSection, Encoding } from "./OtlpEncoder.ts"
+import { readRefusal, readSuccess } from "./OtlpResponse.ts"
+
+/** A request that only lacks its frame. */
+export interface EncodedRequest {
+  readonly encoding: Encoding
+  /** As `encoding.resource` wrote it. */
+  readonly resource: Uint8Array
+  readonly sections: ReadonlyArray<EncodedSection>
+}
+
+/** A request and what it holds. */
+export const partOf = (request: EncodedRequest): Part<EncodedRequest> => {
+  let count = 0
+  let bytes = 0
+  for (const section of request.sections) {
+    count += section.count
+    bytes += section.spans.length
+  }
+  return { payload: request, count, bytes }
+}
+
+/** Makes the sink of a collector. */
+export const make = (options: HttpTransportOptions): Sink<EncodedRequest> => {
+  const transport = new HttpTransport(options)
+  return {
+    target: publicUrl(options.url),
+    send: async (request, timeoutMillis) => {
+      const pieces = request.encoding.request(request.resource, request.sections)
+      const answer = await transport.send(pieces, request.encoding.contentType, timeoutMillis)
+      return outcomeOf(answer, options.timing.date())
+    },
+    split,
+    nameOf: (request) => {
+      const section = request.sections[0]
+      return section === undefined ? "" : request.encoding.nameOf(section.spans)
+    },
+    close: () => transport.close()
+  }
+}
+
+/** A URL as it may be shown: without credentials, query and fragment. */
+export const publicUrl = (url: string): string => {
+  const parsed = new URL(url)
+  return `${parsed.protocol}//${parsed.host}${parsed.pathname}`
+}
+
+const retryable = new Set([429, 502, 503, 504])
+
+const outcomeOf = (answer: HttpAnswer, date: number): Outcome => {
+  if (answer._tag === "Failed") {
+    return answer.code === "INVALID"
+      ? { _tag: "Refused", message: `the request cannot be made: ${answer.message}` }
+      : {
+          _tag: "Retry",
+          afterMillis: undefined,
+          message: answer.message,
+          // A batch may make a server fail or fall silent, but not its address vanish.
+          unreachable: answer.code !== "TIMEOUT" && answer.code !== "ECONNRESET" && answer.code !== "EPIPE"
+        }
+  }
+  const { body, contentType, status } = answer
+  if (status >= 200 && status <= 299) {
+    const { message, rejectedSpans } = readSuccess(body, contentType)
+    return { _tag: "Delivered", rejected: rejectedSpans, message }
+  }
+  const said = readRefusal(body, contentType)
+  const message = `HTTP ${status}${said === "" ? "" : `, "${said}"`}`
+  if (retryable.has(status)) {
+    return {
+      _tag: "Retry",
+      afterMillis: answer.retryAfter === undefined ? undefined : retryAfterMillis(answer.retryAfter, date),
+      message,
+      unreachable: false
+    }
+  }
+  if (status === 413) return { _tag: "TooLarge", message }
+  return { _tag: "Refused", message: message + hintFor(status) }
+}
+
+const hintFor = (status: number): string => {
+  switch (status) {
+    case 401:
+    case 403:
+      return " (are the headers of OTEL_EXPORTER_OTLP_HEADERS right?)"
+    case 404:
+    case 405:
+      return " (is the path right? /v1/traces is appended to OTEL_EXPORTER_OTLP_ENDPOINT, not to ..._TRACES_ENDPOINT)"
+    case 415:
+      return " (does it take this OTEL_EXPORTER_OTLP_PROTOCOL?)"
+    default:
+      return status < 400 ? " (redirects are not followed)" : ""
+  }
+}
+
+/** Longest wait that a server may ask for. */
+const longestWaitMillis = 3_600_000
+
+/**
+ * How long `Retry-After` asks to wait, in milliseconds, an hour at most: seconds, or a date against the wall clock.
+ * `undefined` where it is neither.
+ */
+export const retryAfterMillis = (header: string, date: number): number | undefined => {
+  const text = header.trim()
+  const millis = /^\d+(\.\d+)?$/.test(text) ? Number(text) * 1000 : Date.parse(text) - date
+  return Number.isNaN(millis) ? undefined : Math.min(longestWaitMillis, Math.max(0, millis))
+}
+
+const split = (request: EncodedRequest): readonly [Part<EncodedRequest>, Part<EncodedRequest>] => {
+  const half = partOf(request).count >> 1
+  const left: Array<EncodedSection> = []
+  const right: Array<EncodedSection> = []
+  let room = half
+  for (const section of request.sections) {
+    if (room >= section.count) left.push(section)
+    else if (room <= 0) right.push(section)
+    else {
+      const [first, second] = request.encoding.split(section.spans, room)
+      left.push({ scope: section.scope, count: room, spans: first })
+      right.push({ scope: section.scope, count: section.count - room, spans: second })
+    }
+    room -= section.count
+  }
+  return [partOf({ ...request, sections: left }), partOf({ ...request, sections: right })]
+}

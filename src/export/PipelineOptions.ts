@@ -1,0 +1,115 @@
+/**
+ * What a pipeline can be told, with the defaults, and what is done about nonsense: it is refused by name.
+ *
+ * @see https://opentelemetry.io/docs/specs/otel/protocol/exporter/
+ * @see https://opentelemetry.io/docs/specs/otel/trace/sdk/#batching-processor
+ */
+import * as Data from "effect/Data"
+import type { Log } from "./Diagnostics.ts"
+import type { TlsOptions } from "./HttpTransport.ts"
+import type { InstrumentationScope, Resource } from "./OtlpEncoder.ts"
+import type { SpoolOptions } from "./Spool.ts"
+import type { TailOptions } from "./Tail.ts"
+import type { Timing } from "./Timing.ts"
+
+/** `OTEL_EXPORTER_OTLP_TIMEOUT`: for one request. */
+export const defaultTimeoutMillis = 10_000
+/** `OTEL_BSP_SCHEDULE_DELAY`. */
+export const defaultScheduleDelayMillis = 5_000
+/** `OTEL_BSP_MAX_EXPORT_BATCH_SIZE`. */
+export const defaultMaxExportBatchSize = 512
+/** `OTEL_BSP_EXPORT_TIMEOUT`. */
+export const defaultExportTimeoutMillis = 30_000
+/** Below what common receivers refuse. */
+export const defaultMaxExportBatchBytes = 1024 * 1024
+/** A third of a million ordinary spans. */
+export const defaultMaxQueueBytes = 64 * 1024 * 1024
+/** Requests at a time. */
+export const defaultMaxConcurrentExports = 4
+
+/** Options of every pipeline. */
+export interface BatchingOptions {
+  /**
+   * `OTEL_BSP_MAX_QUEUE_SIZE`: spans that may wait in memory. Default: no limit but the one in bytes. (The
+   * specification's default, 2,048, loses most of a burst of 10,000.)
+   */
+  readonly maxQueueSize?: number | undefined
+  /** Bytes that may wait in memory, default 64 MiB. The oldest batches give way. */
+  readonly maxQueueBytes?: number | undefined
+  /** `OTEL_BSP_MAX_EXPORT_BATCH_SIZE`: spans of a batch, default 512. */
+  readonly maxExportBatchSize?: number | undefined
+  /** `OTEL_BSP_SCHEDULE_DELAY`: how long a span waits for its batch to fill, default 5,000 ms. */
+  readonly scheduleDelayMillis?: number | undefined
+  /**
+   * `OTEL_BSP_EXPORT_TIMEOUT`, default 30,000 ms: how long a batch is tried before it is parked (OTLP), or may take
+   * (any other exporter).
+   */
+  readonly exportTimeoutMillis?: number | undefined
+  /** Which local traces to keep although head sampling said no. Default: none, and unsampled spans cost nothing. */
+  readonly tail?: TailOptions | undefined
+  /** Takes the pipeline's lines: see `Diagnostics`. */
+  readonly log?: Log | undefined
+  /** For tests. */
+  readonly timing?: Timing | undefined
+}
+
+/** Options of a pipeline that sends OTLP. */
+export interface PipelineOptions extends BatchingOptions {
+  /** The full URL of traces: `http://localhost:4318/v1/traces`. */
+  readonly endpoint: string
+  /** Sent with each request, as they are. */
+  readonly headers?: Readonly<Record<string, string>> | undefined
+  /** `OTEL_EXPORTER_OTLP_TIMEOUT`: for one request, from its start to the end of its answer, default 10,000 ms. */
+  readonly timeoutMillis?: number | undefined
+  /** `OTEL_EXPORTER_OTLP_COMPRESSION`, default `none`. */
+  readonly compression?: "none" | "gzip" | undefined
+  /** `OTEL_EXPORTER_OTLP_PROTOCOL`, default `http/protobuf`. */
+  readonly protocol?: "http/protobuf" | "http/json" | undefined
+  readonly tls?: TlsOptions | undefined
+  /** Put before the default `User-Agent`. */
+  readonly userAgent?: string | undefined
+  readonly resource: Resource
+  /** Of spans that do not name their own. */
+  readonly scope: InstrumentationScope
+  /** Bytes of a request's spans, before compression, default 1 MiB; halved when a collector answers 413. */
+  readonly maxExportBatchBytes?: number | undefined
+  /** Requests at a time, default 4; 1 with a spool, so that order is kept. */
+  readonly maxConcurrentExports?: number | undefined
+  /** The first and the longest wait after a failure that may pass, default 500 and 8,000 ms. */
+  readonly retryMinMillis?: number | undefined
+  readonly retryMaxMillis?: number | undefined
+  /** Where spans wait on disk. Default: in memory only. */
+  readonly spool?: SpoolOptions | undefined
+}
+
+/** An option that makes no sense. Its message names the option, the value and what is accepted. */
+export class ExportOptionsError extends Data.TaggedError("ExportOptionsError")<{
+  readonly option: string
+  readonly value: string
+  readonly accepted: string
+}> {
+  override get message(): string {
+    return `${this.option} is ${this.value}, but must be ${this.accepted}`
+  }
+}
+
+/** Throws an `ExportOptionsError` where a number is not at least `least`. */
+export const checkNumbers = (options: object, least: Readonly<Record<string, number>>): void => {
+  for (const [option, lowest] of Object.entries(least)) {
+    const value = (options as Readonly<Record<string, unknown>>)[option]
+    if (value === undefined) continue
+    if (typeof value !== "number" || Number.isNaN(value) || value < lowest) {
+      throw new ExportOptionsError({ option, value: String(value), accepted: `a number, ${lowest} or more` })
+    }
+  }
+}
+
+/** Throws an `ExportOptionsError` where an endpoint is no HTTP URL. Shows nothing that could be a secret. */
+export const checkEndpoint = (endpoint: string): void => {
+  const accepted = "an http: or https: URL"
+  if (!URL.canParse(endpoint)) throw new ExportOptionsError({ option: "endpoint", value: "not a URL", accepted })
+  const { protocol } = new URL(endpoint)
+  if (protocol !== "http:" && protocol !== "https:") {
+    throw new ExportOptionsError({ option: "endpoint", value: `a ${protocol} URL`, accepted })
+  }
+}

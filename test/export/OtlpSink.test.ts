@@ -1,0 +1,65 @@
+import { describe, expect, it } from "@effect/vitest"
+import { protobuf } from "../../src/export/OtlpProtobuf.ts"
+import * as OtlpSink from "../../src/export/OtlpSink.ts"
+import * as Timing from "../../src/export/Timing.ts"
+import { makeSpan } from "./support.ts"
+
+describe("OtlpSink", () => {
+  it("reads Retry-After as seconds and as a date, an hour at most", () => {
+    const now = Date.parse("2026-01-01T00:00:00Z")
+    const cases: ReadonlyArray<readonly [string, number | undefined]> = [
+      ["0", 0],
+      ["7", 7_000],
+      [" 1.5 ", 1_500],
+      ["999999999", 3_600_000],
+      ["Thu, 01 Jan 2026 00:01:00 GMT", 60_000],
+      ["Wed, 31 Dec 2025 23:59:00 GMT", 0],
+      ["Friday, 01-Jan-27 00:00:00 GMT", 3_600_000],
+      ["soon", undefined],
+      ["", undefined],
+      ["-5", undefined]
+    ]
+    for (const [header, millis] of cases) {
+      // What no date parser agrees on is either nothing, or within the limits.
+      const read = OtlpSink.retryAfterMillis(header, now)
+      if (header === "-5") expect(read === undefined || (read >= 0 && read <= 3_600_000)).toBe(true)
+      else expect([header, read]).toEqual([header, millis])
+    }
+  })
+
+  it("shows a URL without credentials, query and fragment", () => {
+    expect(OtlpSink.publicUrl("https://user:pass@host:4318/v1/traces?key=secret#x")).toBe("https://host:4318/v1/traces")
+  })
+
+  it("cuts a request in two, across scopes, and loses no span", () => {
+    const sink = OtlpSink.make({ url: "http://localhost:1", timing: Timing.make() })
+    const sectionOf = (scope: string, ...names: ReadonlyArray<string>) => {
+      const writer = protobuf.writer()
+      for (const name of names) writer.write(makeSpan({ name }))
+      return { scope: protobuf.scope({ name: scope }), count: names.length, spans: writer.take() }
+    }
+    const names = (request: OtlpSink.EncodedRequest): ReadonlyArray<string> =>
+      request.sections.flatMap((section) => {
+        const found: Array<string> = []
+        let rest = section.spans
+        while (rest.length > 0) {
+          found.push(protobuf.nameOf(rest))
+          rest = protobuf.split(rest, 1)[1]
+        }
+        expect(found.length).toBe(section.count)
+        return found
+      })
+    const sections = [sectionOf("a", "a1", "a2", "a3"), sectionOf("b", "b1"), sectionOf("c", "c1", "c2")]
+    const request = { encoding: protobuf, resource: protobuf.resource({ attributes: {} }), sections }
+    const [left, right] = sink.split(request)
+    expect([left.count, right.count]).toEqual([3, 3])
+    expect([names(left.payload), names(right.payload)]).toEqual([
+      ["a1", "a2", "a3"],
+      ["b1", "c1", "c2"]
+    ])
+    const [one, two] = sink.split(left.payload)
+    expect([names(one.payload), names(two.payload)]).toEqual([["a1"], ["a2", "a3"]])
+    expect(sink.nameOf(two.payload)).toBe("a2")
+    sink.close()
+  })
+})

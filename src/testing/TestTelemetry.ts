@@ -48,7 +48,7 @@
  *
  * **Details**
  *
- * - An assertion that does not hold is a **defect** (an `AssertionError`), as with `assert`: it fails the test, it
+ * - An assertion that does not hold is a **defect** (a `TraceAssertionError`), as with `assert`: it fails the test, it
  *   stays out of the error type of the effect under test, and no `Effect.catch` of the program swallows it.
  * - Spans may end a moment after the effect that one waits for (background fibers, a server's span after its
  *   response). `expectTrace` and `expectSpan` therefore look again after yielding, at most 1,000 times: bounded by
@@ -95,7 +95,6 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
-import { AssertionError } from "node:assert"
 import { clean } from "../export/internal/terminal.ts"
 import * as TraceTree from "../export/TraceTree.ts"
 import type { EndedSpan, SpanReceiver } from "../tracer/SpanReceiver.ts"
@@ -209,6 +208,16 @@ export const render: Effect.Effect<string, never, TestTelemetry> = Effect.map(
   Effect.service(TestTelemetry),
   (collector) => TraceTree.render(collector.spans().map(({ data }) => data))
 )
+
+/**
+ * An assertion on traces that does not hold. Its name is `AssertionError`, by which test runners know assertions; it has
+ * no `actual` and `expected`, since its message draws them.
+ */
+export class TraceAssertionError extends Error {
+  static {
+    Object.defineProperty(this.prototype, "name", { value: "AssertionError", configurable: true, writable: true })
+  }
+}
 
 /** How long an assertion waits for spans that have not ended yet. */
 export interface WaitOptions {
@@ -350,11 +359,13 @@ const draw = (comparison: Comparison, collector: Collector): string => drawCompa
 const here = (above: Function): string => {
   const holder: { stack?: string } = {}
   Error.captureStackTrace(holder, above)
-  return (holder.stack ?? "").split("\n").slice(1).join("\n")
+  const frames = (holder.stack ?? "").split("\n").slice(1)
+  const own = frames.filter((frame) => !frame.includes("/node_modules/"))
+  return (own.length > 0 ? own : frames).join("\n")
 }
 
 const fail = (site: string, message: string): Effect.Effect<never> => {
-  const error = new AssertionError({ message })
+  const error = new TraceAssertionError(message)
   if (site !== "") error.stack = `${error.name}: ${message}\n${site}`
   return Effect.die(error)
 }

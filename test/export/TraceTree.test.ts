@@ -294,8 +294,8 @@ describe("TraceTree.render", () => {
     assert.include(TraceTree.render([...createPost, ...createPost]), "7 spans")
   })
 
-  it("draws 20,000 spans, wide or in one chain", () => {
-    const count = 20_000
+  it("draws 10,000 spans, wide or in one chain", () => {
+    const count = 10_000
     const wide = [
       span("root", 1, undefined, 0, 999),
       ...Array.from({ length: count - 1 }, (_, i) => span("child", i + 2, 1, 1, 2))
@@ -306,7 +306,7 @@ describe("TraceTree.render", () => {
       assert.strictEqual(text.filter((line) => / (child|link|root) /.test(line)).length, count)
       assert.isTrue(text.every((line) => line.length <= 100))
     }
-    assert.include(TraceTree.render(deep), "⋯ 19999 link")
+    assert.include(TraceTree.render(deep), "⋯ 9999 link")
   })
 
   it.prop(

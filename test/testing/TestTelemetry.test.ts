@@ -5,7 +5,6 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as TestClock from "effect/testing/TestClock"
-import { AssertionError } from "node:assert"
 import * as Sampler from "../../src/tracer/Sampler.ts"
 import * as TestTelemetry from "../../src/testing/TestTelemetry.ts"
 
@@ -24,7 +23,8 @@ const failureOf = <A, R>(assertion: Effect.Effect<A, never, R>) =>
   Effect.map(Effect.exit(assertion), (exit) => {
     assert.isTrue(Exit.isFailure(exit))
     const error = Exit.isFailure(exit) ? Cause.squash(exit.cause) : undefined
-    assert.instanceOf(error, AssertionError)
+    assert.instanceOf(error, TestTelemetry.TraceAssertionError)
+    assert.strictEqual(error.name, "AssertionError")
     return error
   })
 

@@ -77,6 +77,9 @@ export const clean = (text: string, ascii: boolean): string => text.replace(asci
 export const oneLine = (text: string): string => text.replace(/\s+/g, " ").trim()
 
 const printableAscii = /^[\u0020-\u007e]*$/
+// One cell and one code unit each: Latin, box drawing and the signs of a tree. Most text is nothing else.
+const simple =
+  /^[\u0020-\u007e\u00a1-\u00ac\u00ae-\u02ff\u2022\u2026\u2190-\u21ff\u2298\u22ef\u2500-\u259f\u25c6\u2717]*$/
 // Two cells: Hangul, CJK with its punctuation, full-width forms, emoji, ideographic planes.
 const wide = new RegExp(
   "[\\u1100-\\u115f\\u231a\\u231b\\u23e9-\\u23ec\\u23f0\\u23f3\\u2614\\u2615\\u26a1\\u2705\\u270a\\u270b\\u2728\\u274c" +
@@ -98,7 +101,7 @@ const graphemeCells = (grapheme: string): number => (wide.test(grapheme) ? 2 : i
  * @internal
  */
 export const cells = (text: string): number => {
-  if (printableAscii.test(text)) return text.length
+  if (simple.test(text)) return text.length
   let count = 0
   for (const { segment } of graphemes(text)) count += graphemeCells(segment)
   return count
@@ -116,6 +119,7 @@ export const cut = (text: string, limit: number, ellipsis: string): string => {
   if (short === text && cells(text) <= limit) return text
   const room = limit - ellipsis.length
   if (room <= 0) return ellipsis.slice(0, limit)
+  if (simple.test(short)) return short.slice(0, room) + ellipsis
   let out = ""
   let used = 0
   for (const { segment } of graphemes(short)) {

@@ -11,6 +11,7 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Queue from "effect/Queue"
 import * as Redacted from "effect/Redacted"
+import * as Reactivity from "effect/reactivity/Reactivity"
 import * as SqlClient from "effect/sql/SqlClient"
 import * as Stream from "effect/Stream"
 import * as Database from "../../src/services/Database/Database.ts"
@@ -220,6 +221,22 @@ layer(DatabaseLive.layer({ url: text, applicationName: run }), { excludeTestServ
         )
         yield* sql.unsafe(`DROP FUNCTION ${table}_end() CASCADE`)
       })
+    )
+
+    it.effect("a transaction that the wrapped client began is gone on with by it", () =>
+      Effect.gen(function* () {
+        const plain = yield* PgClient.make({ url: Redacted.make(text) })
+        const sql = Database.traced(plain)
+        const { exit, spans } = yield* observe(
+          plain.withTransaction(sql.withTransaction(sql`SELECT txid_current() = txid_current() AS same`))
+        )
+        expect(yield* exit).toEqual([{ same: true }])
+        assert.deepStrictEqual(tree(spans), [
+          "db.select < sql.transaction",
+          "sql.transaction < sql.transaction",
+          "sql.transaction"
+        ])
+      }).pipe(Effect.scoped, Effect.provide(Reactivity.layer))
     )
 
     it.effect("LISTEN and NOTIFY are traced", () =>

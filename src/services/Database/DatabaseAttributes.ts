@@ -2,6 +2,18 @@
  * What the span of a statement carries: each attribute with its type, its meaning and where its value comes from, written
  * once. `docs/spans.md` and the spans themselves read the same lines.
  *
+ * **Example** (The attributes of a statement)
+ *
+ * ```ts
+ * import * as Attributes from "effect-telemetry/operation/Attributes"
+ * import * as DatabaseAttributes from "effect-telemetry/services/Database/DatabaseAttributes"
+ * import * as QuerySummary from "effect-telemetry/services/Database/QuerySummary"
+ *
+ * const table = Attributes.compile(DatabaseAttributes.statement)
+ * const query = QuerySummary.describe("SELECT * FROM posts WHERE id = $1")
+ * console.log(Attributes.read(table, { target: { system: "postgresql", namespace: "app" }, query }))
+ * ```
+ *
  * @see https://opentelemetry.io/docs/specs/semconv/db/sql/
  */
 import * as Attributes from "../../operation/Attributes.ts"

@@ -21,6 +21,17 @@
  * | `Decode` | a value that could not be converted | no |
  * | `Unclassified` | anything else | no |
  *
+ * **Example** (What an error means)
+ *
+ * ```ts
+ * import { SqlError, UnknownError } from "effect/sql/SqlError"
+ * import { reasonOf } from "effect-telemetry/services/Database/DatabaseReason"
+ *
+ * const cause = Object.assign(new Error("cannot execute INSERT in a read-only transaction"), { code: "25006" })
+ * const reason = reasonOf(new SqlError({ reason: new UnknownError({ cause, message: cause.message }) }))
+ * console.log(reason._tag, reason.code, reason.isRetryable) // ReadOnly 25006 false
+ * ```
+ *
  * @see https://www.postgresql.org/docs/current/errcodes-appendix.html
  */
 import * as Data from "effect/Data"
@@ -33,7 +44,8 @@ import {
   InvalidRequest,
   Unauthorized,
   Unavailable,
-  fromConnection
+  fromConnection,
+  systemCode
 } from "../../operation/Reason.ts"
 
 /** Another transaction's changes cannot be reconciled with this one's. The whole transaction may be repeated. */
@@ -257,8 +269,8 @@ const fromEffect = (error: SqlError, sqlState: string | undefined): DatabaseReas
 }
 
 /**
- * An error that says in its message what the server said, with the SQLSTATE, and that is `isRetryable` where the server only
- * has no room or no time just now. The same error where there is nothing to add.
+ * An error that says in its message what the server said, with the SQLSTATE, or why there is no connection; and that is
+ * `isRetryable` where the server only has no room or no time just now. The same error where there is nothing to add.
  *
  * **Details**
  *
@@ -266,33 +278,47 @@ const fromEffect = (error: SqlError, sqlState: string | undefined): DatabaseReas
  * such messages end up on spans and in logs.
  */
 export const refine = (error: SqlError): SqlError => {
+  if (refined.has(error)) return error
+  const { reason } = error
+  const { cause } = reason
+  if (!Predicate.isError(cause)) return error
   const sqlState = sqlStateOf(error)
-  const cause = error.reason.cause
-  if (sqlState === undefined || !Predicate.isError(cause) || refined.has(error)) return error
+  if (sqlState === undefined) {
+    if (reason._tag !== "ConnectionError") return error
+    const why = cause.message === "" ? systemCode(cause) : cause.message
+    return why === undefined || error.message.includes(why)
+      ? error
+      : remake(error, ConnectionError, { cause, message: `${error.message}: ${why}`, operation: reason.operation })
+  }
   const said = sqlState.startsWith("22") ? cause.message.replace(/"[\s\S]*"/, '"?"') : cause.message
-  const props = {
-    ...(error.reason._tag === "UniqueViolation" ? { constraint: error.reason.constraint } : undefined),
+  return remake(error, connectionLost.has(sqlState) ? ConnectionError : undefined, {
     cause: said === cause.message ? cause : Object.assign(new Error(said), cause, { message: said }),
     message: `${said} (SQLSTATE ${sqlState})`,
-    operation: error.reason.operation
-  }
-  const Reason = connectionLost.has(sqlState)
-    ? ConnectionError
-    : (error.reason.constructor as new (fields: typeof props) => SqlErrorReason)
-  const better = new SqlError({ reason: new Reason(props) })
-  refined.add(better)
-  return better
+    operation: reason.operation
+  })
+}
+
+interface ReasonProps {
+  readonly cause: unknown
+  readonly message: string | undefined
+  readonly operation: string | undefined
+}
+
+/** The error with other words, and with a reason of another class where one is given. */
+const remake = (
+  { reason }: SqlError,
+  other: (new (props: ReasonProps) => SqlErrorReason) | undefined,
+  props: ReasonProps
+): SqlError => {
+  const Reason = other ?? (reason.constructor as new (props: ReasonProps) => SqlErrorReason)
+  const constraint = reason._tag === "UniqueViolation" ? { constraint: reason.constraint } : undefined
+  const made = new SqlError({ reason: new Reason({ ...constraint, ...props }) })
+  refined.add(made)
+  return made
 }
 
 const refined = new WeakSet<SqlError>()
 
 /** The same error as one of `COMMIT`. */
-export const atCommit = (error: SqlError): SqlError => {
-  const { _tag, cause, message } = error.reason
-  const props = { cause, message, operation: "commit" }
-  if (_tag === "UniqueViolation") return error
-  const Reason = error.reason.constructor as new (fields: typeof props) => SqlErrorReason
-  const marked = new SqlError({ reason: new Reason(props) })
-  refined.add(marked)
-  return marked
-}
+export const atCommit = (error: SqlError): SqlError =>
+  remake(error, undefined, { cause: error.reason.cause, message: error.reason.message, operation: "commit" })

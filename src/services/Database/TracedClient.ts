@@ -4,6 +4,25 @@
  * The client that is wrapped does the work. Its own spans (`sql.execute`, `sql.transaction`) are silenced, and ours stand in
  * their place, so that there is one span a statement, named and filled as documented. A `Statement.CurrentTransformer` gets
  * that span.
+ *
+ * **Example** (A client that the application makes itself)
+ *
+ * ```ts
+ * import * as PgClient from "@effect/sql-pg/PgClient"
+ * import * as Effect from "effect/Effect"
+ * import * as Layer from "effect/Layer"
+ * import * as SqlClient from "effect/sql/SqlClient"
+ * import { traced } from "effect-telemetry/services/Database/TracedClient"
+ *
+ * const own = PgClient.layer({ host: "127.0.0.1", port: 5432, database: "reports", username: "app" })
+ * const layer = Layer.effect(
+ *   SqlClient.SqlClient,
+ *   Effect.map(SqlClient.SqlClient, (sql) => traced(sql, { namespace: "reports", serverAddress: "127.0.0.1" }))
+ * ).pipe(Layer.provide(own))
+ *
+ * const program = Effect.map(SqlClient.SqlClient, (sql) => sql`SELECT * FROM sales`.compile())
+ * console.log(Effect.runSync(Effect.provide(program, layer)))
+ * ```
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -92,7 +111,7 @@ const wrap = <Client extends SqlClient>(
   spans: StatementSpans,
   withTransaction: SqlClient["withTransaction"]
 ): Client => {
-  const make = (inner: Statement.Statement<unknown>) => makeStatement(inner, owner)
+  const make = (inner: Inner) => asStatement(new TracedStatement(inner, owner))
   const sql = function (strings: unknown, ...args: ReadonlyArray<never>): unknown {
     const made: unknown = (client as (strings: unknown, ...args: ReadonlyArray<never>) => unknown)(strings, ...args)
     return typeof strings === "string" ? made : make(made as Statement.Statement<unknown>)
@@ -153,10 +172,12 @@ interface Owner {
 class TracedStatement extends Effectable.Class<ReadonlyArray<unknown>, SqlError> {
   readonly inner: Inner
   readonly owner: Owner
+  readonly segments: Inner["segments"]
   constructor(inner: Inner, owner: Owner) {
     super()
     this.inner = inner
     this.owner = owner
+    this.segments = inner.segments
   }
   asEffect(): Effect.Effect<ReadonlyArray<unknown>, SqlError> {
     return perform(this, ways.rows)
@@ -187,11 +208,12 @@ class TracedStatement extends Effectable.Class<ReadonlyArray<unknown>, SqlError>
   }
 }
 
-/** The statement as its users see it: a fragment too, to be part of other statements. */
-const asStatement = (traced: TracedStatement): Inner => traced as unknown as Inner
+// What makes a value a fragment, so that a statement can be part of another.
+const { segments: _, ...fragmentMark } = Statement.fragment([])
+Object.assign(TracedStatement.prototype, fragmentMark)
 
-const makeStatement = (inner: Inner, owner: Owner): Inner =>
-  asStatement(Object.assign(new TracedStatement(inner, owner), Statement.fragment(inner.segments)))
+/** The statement as its users see it. */
+const asStatement = (traced: TracedStatement): Inner => traced as unknown as Inner
 
 const perform = <A>(self: TracedStatement, asked: Way<A>): Effect.Effect<A, SqlError> =>
   Effect.withFiber((fiber) => {

@@ -127,9 +127,15 @@ describe("refine", () => {
     for (const code of ["57P01", "57P03", "53300"]) assert.isTrue(refine(unknown(server(code))).isRetryable, code)
     assert.isFalse(refine(unknown(server("53100"))).isRetryable)
   })
-  it("leaves alone what has no SQLSTATE", () => {
-    const error = connection(system("ECONNREFUSED"))
-    assert.strictEqual(refine(error), error)
+  it("says why there is no connection", () => {
+    assert.strictEqual(refine(connection(system("ECONNREFUSED"))).message, "Failed to connect: connect ECONNREFUSED")
+    const both = Object.assign(new AggregateError([system("ECONNREFUSED")]), { code: "ECONNREFUSED" })
+    assert.strictEqual(refine(connection(both)).message, "Failed to connect: ECONNREFUSED")
+  })
+  it("leaves alone what it can add nothing to", () => {
+    for (const error of [unknown(new Error("x")), connection("x"), connection(new Error("Failed"))]) {
+      assert.strictEqual(refine(error), error)
+    }
   })
   it("keeps values out of messages about them", () => {
     const error = refine(

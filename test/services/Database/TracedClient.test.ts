@@ -8,9 +8,11 @@ import type { Connection } from "effect/sql/SqlConnection"
 import { SqlError, classifySqliteError } from "effect/sql/SqlError"
 import * as Statement from "effect/sql/Statement"
 import * as Stream from "effect/Stream"
+import * as Tracer from "effect/Tracer"
 import { DatabaseSync } from "node:sqlite"
 import * as Database from "../../../src/services/Database/Database.ts"
 import { StatementSpans } from "../../../src/services/Database/StatementSpan.ts"
+import * as Disabled from "../../../src/tracer/Disabled.ts"
 import { observe, spansOf, tree } from "./support.ts"
 
 const sqlite = Effect.gen(function* () {
@@ -88,6 +90,42 @@ describe("a client of another making", () => {
       assert.strictEqual(spans[1]!.attributes["error.type"], "InvalidRequest")
       expect(yield* sql`SELECT * FROM posts`).toEqual([])
     }).pipe(Effect.scoped)
+  )
+})
+
+describe("other tracers", () => {
+  it.effect("Effect's own tracer gets the same spans; a transformer's change keeps the first name", () =>
+    Effect.gen(function* () {
+      const sql = Database.traced(yield* sqlite)
+      const spans: Array<Tracer.NativeSpan> = []
+      const tracer = Tracer.make({
+        span: (options) => {
+          const span = new Tracer.NativeSpan(options)
+          spans.push(span)
+          return span
+        }
+      })
+      const toSelect: Statement.Transformer = (_, sql) => Effect.succeed(sql`SELECT 1`)
+      yield* Effect.gen(function* () {
+        yield* sql`CREATE TABLE posts (id INTEGER)`
+        yield* Effect.provideService(sql`DELETE FROM posts`, Statement.CurrentTransformer, toSelect)
+      }).pipe(Effect.provideService(Tracer.Tracer, tracer))
+      assert.deepStrictEqual(
+        spans.map(({ attributes, name }) => [name, attributes.get("db.query.text")]),
+        [
+          ["db.create_table", "CREATE TABLE posts (id INTEGER)"],
+          ["db.delete", "SELECT ?"]
+        ]
+      )
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("where tracing is switched off, the wrapped client runs as it is", () =>
+    Effect.gen(function* () {
+      const sql = Database.traced(yield* sqlite)
+      expect(yield* sql`SELECT 1 AS n`).toEqual([{ n: 1 }])
+      expect(yield* Stream.runCollect(sql`SELECT 1 AS n`.stream)).toEqual([{ n: 1 }])
+    }).pipe(Effect.scoped, Effect.provide(Disabled.layer))
   )
 })
 

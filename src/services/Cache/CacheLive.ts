@@ -85,8 +85,10 @@ const connect = Effect.fnUntraced(function* (options: RedisOptions) {
       }),
       own
     ).pipe(
-      Effect.map((context) => {
-        connected = Context.get(context, NodeRedis.NodeRedis).client
+      Effect.flatMap((context) => {
+        const { client } = Context.get(context, NodeRedis.NodeRedis)
+        connected = client
+        return Scope.addFinalizer(own, closeWithin(client, "500 millis"))
       }),
       Effect.onError((cause) => Scope.close(own, Exit.failCause(cause)))
     )
@@ -110,6 +112,18 @@ const connect = Effect.fnUntraced(function* (options: RedisOptions) {
     options
   )
 })
+
+/** The client's own `close` waits for every reply: a Redis that hangs would hold up the application's end. */
+const closeWithin = (client: RedisClient, limit: Duration.Input): Effect.Effect<void> =>
+  Effect.promise(() => client.close().catch(() => undefined)).pipe(
+    Effect.timeoutOption(limit),
+    Effect.andThen(
+      Effect.sync(() => {
+        if (client.isOpen) client.destroy()
+      })
+    ),
+    Effect.ignoreCause
+  )
 
 const checkedUrl = (input: string | Redacted.Redacted): Effect.Effect<string> => {
   const url = typeof input === "string" ? input : Redacted.value(input)

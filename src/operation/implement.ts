@@ -16,6 +16,7 @@ import { withSpan } from "../tracer/withSpan.ts"
 import * as Attributes from "./Attributes.ts"
 import * as Circuit from "./Circuit.ts"
 import { ExpectedFailures } from "./ExpectedFailures.ts"
+import * as Faults from "./Faults.ts"
 import type { AnyEntry, AnyTable, BareCalls, Call, Client } from "./Operation.ts"
 import { type Reason, type Tag, Timeout } from "./Reason.ts"
 import { ResendCount } from "./ResendCount.ts"
@@ -84,9 +85,11 @@ export const implement = <T extends AnyTable>(
       circuit,
       error: table.error
     }
+    const faults = yield* Faults.CurrentFaults
     const client: Record<string, unknown> = {}
     for (const [key, entry] of Object.entries(table.operations)) {
-      client[key] = method(compile(table, entry, options, runtime), calls[key as never] as never, runtime)
+      const call = afflicted(Faults.before(faults, table.prefix, entry.name), calls[key as never] as AnyCall)
+      client[key] = method(compile(table, entry, options, runtime), call, runtime)
     }
     return client as Client<T>
   })
@@ -108,6 +111,9 @@ const compile = (table: AnyTable, entry: AnyEntry, options: ImplementOptions, ru
 })
 
 type AnyCall = (input: unknown, call: Call) => Effect.Effect<unknown, Reason, Scope.Scope>
+
+const afflicted = (fault: Effect.Effect<void, Reason> | undefined, call: AnyCall): AnyCall =>
+  fault === undefined ? call : (input, info) => Effect.andThen(fault, call(input, info))
 
 const method = (operation: Compiled, call: AnyCall, runtime: Runtime) => {
   const noTrace = { captureStackTrace: false } as const

@@ -8,15 +8,19 @@
  */
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
+import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import { constFalse } from "effect/Function"
 import * as Headers from "effect/http/Headers"
 import * as HttpServerError from "effect/http/HttpServerError"
 import * as UrlParams from "effect/http/UrlParams"
 import * as References from "effect/References"
+import * as Schema from "effect/Schema"
 import type * as Tracer from "effect/Tracer"
 import { defaults, REDACTED } from "../tracer/Redaction.ts"
-import * as SemconvStability from "../tracer/SemconvStability.ts"
+import type { SemconvStability } from "../tracer/SemconvStability.ts"
+import { TelemetrySpan } from "../tracer/Span.ts"
+import * as SpanFailure from "../tracer/SpanFailure.ts"
 
 /** The most characters of `user_agent.original`. */
 export const MAX_USER_AGENT = 200
@@ -27,26 +31,25 @@ const knownMethods = new Set(["GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT",
 /** The method as span names have it: a stranger must not make names up, so one that is not known is `HTTP`. */
 export const methodInName = (method: string): string => (knownMethods.has(method) ? method : "HTTP")
 
-/** Writes attributes to a span. What is `undefined` is left out. */
-export class Writer {
-  readonly #span: Tracer.Span
+/** Attributes in the making. What is `undefined` is left out. */
+export class Attributes {
+  readonly record: Record<string, unknown> = {}
   readonly #old: boolean
 
-  constructor(fiber: Fiber.Fiber<unknown, unknown>, span: Tracer.Span) {
-    this.#span = span
-    this.#old = fiber.getRef(SemconvStability.CurrentSemconvStability).httpDup
+  constructor(stability: SemconvStability) {
+    this.#old = stability.httpDup
   }
 
   /** Sets an attribute under its name and, where asked for, under the older one. */
   put(key: string, value: string | number | undefined, oldKey?: string): void {
     if (value === undefined) return
-    this.#span.attribute(key, value)
+    this.record[key] = value
     if (oldKey !== undefined) this.putOld(oldKey, value)
   }
 
   /** Sets an attribute that has an older name only. */
   putOld(key: string, value: string | number | undefined): void {
-    if (this.#old && value !== undefined) this.#span.attribute(key, value)
+    if (this.#old && value !== undefined) this.record[key] = value
   }
 
   /** `http.request.method`; what is not known is `_OTHER`, with the original beside it. */
@@ -56,22 +59,85 @@ export class Writer {
     if (!known) this.put("http.request.method_original", cut(method, MAX_USER_AGENT))
     this.putOld("http.method", method)
   }
+}
 
-  /** Headers, where Effect's own setting asks for them. */
-  putHeaders(
-    fiber: Fiber.Fiber<unknown, unknown>,
-    phase: "request" | "response",
-    headers: Headers.Headers,
-    filter: (name: string, phase: "request" | "response") => boolean
-  ): void {
-    if (filter === constFalse) return
-    const secret = fiber.getRef(Headers.CurrentRedactedNames)
-    for (const name of Object.keys(headers)) {
-      if (!filter(name, phase)) continue
-      const hidden = Headers.isRedactedName(name, secret) || defaults.isSecretKey(name)
-      this.#span.attribute(`http.${phase}.header.${name}`, [hidden ? REDACTED : headers[name]])
-    }
+/** Takes secrets out of a text. */
+export type Scrub = (text: string) => string
+
+const asItIs: Scrub = (text) => text
+
+/**
+ * Gives attributes to a span, as a function: a span of ours calls it when it is kept, and not otherwise, and scrubs them by
+ * the rules that are configured. What is set on the span by then stays.
+ */
+export const describe = (span: Tracer.Span, make: (scrub: Scrub) => Readonly<Record<string, unknown>>): void => {
+  if (span instanceof TelemetrySpan && span.lazyAttributes === undefined) {
+    span.lazyAttributes = () => make(asItIs)
+    return
   }
+  const attributes = make(defaults.text)
+  for (const key of Object.keys(attributes)) span.attribute(key, attributes[key])
+}
+
+/** Ends a span as an error that no failure made: a status code says it all. */
+export const endWithStatus = (span: Tracer.Span, time: bigint, status: number): void => {
+  if (span instanceof TelemetrySpan) {
+    span.statusCode = 2
+    span.end(time, Exit.void)
+  } else {
+    span.end(time, Exit.fail(new HttpStatusError({ status })))
+  }
+}
+
+/** What the spans of other tracers need in order to end as an error. */
+class HttpStatusError extends Schema.TaggedError<HttpStatusError>()("HttpStatusError", { status: Schema.Number }) {
+  override get message(): string {
+    return `The response has the status ${this.status}`
+  }
+}
+
+/** Ends a span with what failed, which must not show values that were given as secrets. */
+export const endWithFailure = (
+  span: Tracer.Span,
+  time: bigint,
+  cause: Cause.Cause<unknown>,
+  secrets: ReadonlyArray<string>
+): void => {
+  const hidden = secrets.filter((secret) => secret !== "")
+  if (hidden.length === 0 || Cause.hasInterruptsOnly(cause)) {
+    span.end(time, Exit.failCause(cause))
+    return
+  }
+  const clean = (text: string): string =>
+    hidden.reduce((shown, secret) => {
+      const form = new URLSearchParams([["", secret]]).toString().slice(1)
+      const forms = [secret, form, encodeURIComponent(secret.toWellFormed())]
+      return forms.reduce((text, hidden) => text.replaceAll(hidden, "REDACTED"), shown)
+    }, text)
+  const error = new Error(clean(SpanFailure.message(cause) ?? ""))
+  error.stack = clean(SpanFailure.exceptions(cause).described[0]?.stacktrace ?? "")
+  error.name = SpanFailure.errorType(cause) ?? error.name
+  span.end(time, Exit.fail(error))
+}
+
+type HeaderFilter = (name: string, phase: "request" | "response") => boolean
+
+/** Headers, where Effect's own setting asks for them: none by default. */
+export const headersOf = (
+  fiber: Fiber.Fiber<unknown, unknown>,
+  phase: "request" | "response",
+  headers: Headers.Headers,
+  filter: HeaderFilter
+): Readonly<Record<string, unknown>> | undefined => {
+  if (filter === constFalse) return undefined
+  const secret = fiber.getRef(Headers.CurrentRedactedNames)
+  const attributes: Record<string, unknown> = {}
+  for (const name of Object.keys(headers)) {
+    if (!filter(name, phase)) continue
+    const hidden = Headers.isRedactedName(name, secret) || defaults.isSecretKey(name)
+    attributes[`http.${phase}.header.${name}`] = [hidden ? REDACTED : headers[name]]
+  }
+  return attributes
 }
 
 /** A host and its port, as `server.address` and `server.port` have them. */
@@ -99,20 +165,19 @@ export const cut = (text: string, length: number): string => {
   return text.slice(0, last >= 0xd800 && last <= 0xdbff ? length - 1 : length)
 }
 
-/**
- * A URL or a request's target without its secrets: by our rules, by Effect's list of names, and parameters that were
- * given as `Redacted`.
- */
-export const redactUrl = (
+/** The names of query parameters that are secrets: Effect's list, and those that were given as `Redacted`. */
+export const secretParameters = (
   fiber: Fiber.Fiber<unknown, unknown>,
-  url: string,
   parameters?: UrlParams.UrlParams | undefined
-): string => {
-  if (!url.includes("?") && !url.includes("@")) return url
+): ReadonlyArray<string | RegExp> => {
   const names = fiber.getRef(UrlParams.CurrentRedactedNames)
   const hidden = parameters?.params.filter(([, value]) => typeof value !== "string").map(([name]) => name) ?? []
-  return defaults.text(UrlParams.redactUrl(url, hidden.length === 0 ? names : [...names, ...hidden]))
+  return hidden.length === 0 ? names : [...names, ...hidden]
 }
+
+/** A URL or a request's target without its secrets: by those names and by the rules for texts. */
+export const redactUrl = (url: string, secret: ReadonlyArray<string | RegExp>, scrub: Scrub): string =>
+  url.includes("?") || url.includes("@") ? scrub(UrlParams.redactUrl(url, secret)) : url
 
 /** The time of a span's end. */
 export const now = (fiber: Fiber.Fiber<unknown, unknown>): bigint =>
@@ -121,18 +186,13 @@ export const now = (fiber: Fiber.Fiber<unknown, unknown>): bigint =>
 /** What spans of one tracer or another have beyond Effect's. */
 interface Renamable {
   name: string
-  updateName?: (name: string) => unknown
   readonly span?: { readonly updateName?: (name: string) => unknown } | undefined
 }
 
 /** Renames a span: one of ours, one of `@effect/opentelemetry`, or one of Effect's. */
 export const rename = (span: Tracer.Span, name: string): void => {
   const renamable = span as unknown as Renamable
-  if (typeof renamable.updateName === "function") {
-    renamable.updateName(name)
-    return
-  }
-  renamable.span?.updateName?.(name)
+  if (!(span instanceof TelemetrySpan)) renamable.span?.updateName?.(name)
   renamable.name = name
 }
 
@@ -141,14 +201,12 @@ export const rename = (span: Tracer.Span, name: string): void => {
  * status says so.
  */
 export const recordFailures = (span: Tracer.Span, cause: Cause.Cause<unknown>, time: bigint): void => {
-  const failures = cause.reasons.filter(
-    (reason) => !(reason._tag === "Interrupt" || (reason._tag === "Fail" && isRouteNotFound(reason.error)))
-  )
-  for (const error of Cause.prettyErrors(Cause.fromReasons(failures), { includeCauseInStack: true })) {
+  const failures = cause.reasons.filter((reason) => !(reason._tag === "Fail" && isRouteNotFound(reason.error)))
+  for (const exception of SpanFailure.exceptions(Cause.fromReasons(failures)).described) {
     span.event("exception", time, {
-      "exception.type": error.name,
-      "exception.message": error.message,
-      "exception.stacktrace": error.stack ?? ""
+      "exception.type": exception.type,
+      "exception.message": exception.message,
+      "exception.stacktrace": exception.stacktrace
     })
   }
 }

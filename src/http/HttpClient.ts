@@ -15,24 +15,36 @@
  * **Gotchas**
  *
  * With tracing off nothing is recorded, but the caller's trace, the baggage and the ids are sent on. Where
- * `Tracer.DisablePropagation` or `HttpClient.TracerDisabledWhen` says so, a request goes out as it is.
+ * `Tracer.DisablePropagation` or `HttpClient.TracerDisabledWhen` says so, a request goes out as it is. `fetch` follows
+ * redirects by itself and takes the headers along, baggage too: where a trusted host may send on to one that is not, give
+ * it `redirect: "manual"` and let `HttpClient.followRedirects` make a request, and a span, of each step.
  *
  * **Example** (A traced client)
  *
  * ```ts
  * import { Effect, Layer } from "effect"
- * import { FetchHttpClient } from "effect/http"
+ * import { FetchHttpClient, HttpClient as Client } from "effect/http"
  * import * as HttpClient from "effect-telemetry/http/HttpClient"
+ * import * as Correlation from "effect-telemetry/propagation/Correlation"
+ *
+ * // In place of a server: it answers with the names of the headers that it is sent.
+ * const fetch = async (_: unknown, init?: RequestInit) => new Response(Object.keys(init?.headers ?? {}).join())
  *
  * const live = HttpClient.layer.pipe(Layer.provide(FetchHttpClient.layer))
  *
- * const program = Effect.void.pipe(HttpClient.withUrlTemplate("/users/{id}"), Effect.provide(live))
- * await Effect.runPromise(program)
+ * const program = Client.get("https://users.internal/users/7").pipe(
+ *   Effect.flatMap((response) => response.text),
+ *   HttpClient.withUrlTemplate("/users/{id}"),
+ *   Correlation.provide({ correlationId: "c-1", requestId: "r-1" }),
+ *   Effect.provide(live),
+ *   Effect.provideService(FetchHttpClient.Fetch, fetch)
+ * )
+ *
+ * console.log(await Effect.runPromise(program)) // x-correlation-id,x-request-id
  * ```
  *
  * @see https://opentelemetry.io/docs/specs/semconv/http/http-spans/#http-client-span
  */
-import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -49,15 +61,13 @@ import * as Option from "effect/Option"
 import type * as Predicate from "effect/Predicate"
 import * as Result from "effect/Result"
 import * as Schedule from "effect/Schedule"
-import * as Schema from "effect/Schema"
 import * as Tracer from "effect/Tracer"
 import { ResendCount } from "../operation/ResendCount.ts"
 import * as Carrier from "../propagation/Carrier.ts"
 import * as Correlation from "../propagation/Correlation.ts"
 import * as Propagators from "../propagation/Propagators.ts"
-import * as TraceContext from "../propagation/TraceContext.ts"
 import * as Trust from "../propagation/Trust.ts"
-import { isRecording } from "../tracer/Recording.ts"
+import * as ClientSpan from "./ClientSpan.ts"
 import * as HttpAttributes from "./HttpAttributes.ts"
 
 /** The pattern of the URL of the requests at hand: `/users/{id}`. Low in cardinality, it goes into the span's name. */
@@ -72,13 +82,22 @@ export const withUrlTemplate =
   <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
     Effect.provideService(self, UrlTemplate, template)
 
-/** Traces a client. Every attempt is a span of its own, so it belongs inside of what retries. */
-export const trace = <E, R>(client: Client.HttpClient.With<E, R>): Client.HttpClient.With<E, R> =>
-  Client.makeWith((request: Effect.Effect<HttpClientRequest.HttpClientRequest, E, R>) => {
+const tracedClients = new WeakSet<object>()
+
+/**
+ * Traces a client. Every attempt is a span of its own, so it belongs inside of what retries. A client that `trace` returned
+ * is returned as it is.
+ */
+export const trace = <E, R>(client: Client.HttpClient.With<E, R>): Client.HttpClient.With<E, R> => {
+  if (tracedClients.has(client)) return client
+  const traced = Client.makeWith((request: Effect.Effect<HttpClientRequest.HttpClientRequest, E, R>) => {
     // What retries runs the effect that is made here again.
     const history = new History()
     return Effect.flatMap(request, (request) => attempt(client, request, history))
   }, client.preprocess)
+  tracedClients.add(traced)
+  return traced
+}
 
 /** Stands in front of the client below: what is sent through it is traced. */
 export const layer: Layer.Layer<Client.HttpClient, never, Client.HttpClient> = Layer.effect(
@@ -98,19 +117,23 @@ const attempt = <E, R>(
       return client.postprocess(Effect.succeed(request))
     }
     const url = Result.getOrUndefined(Url.make(request.url, request.urlParams, Option.getOrUndefined(request.hash)))
-    if ((fiber.cache.tracer ?? Tracer.nativeTracer) === Tracer.nativeTracer || !fiber.cache.tracerEnabled) {
-      return send(client, request, headersFor(fiber, request, url, TraceContext.remoteParent(fiber.cache.span)))
+    if (!Propagators.isTracing(fiber)) {
+      return send(client, request, headersFor(fiber, request, url, Propagators.sentSpan(fiber)))
     }
     const template = fiber.getRef(UrlTemplate)
     const method = HttpAttributes.methodInName(request.method)
     const name = template === undefined ? method : `${method} ${template}`
-    return Effect.flatMap(Effect.makeSpan(name, { kind: "client" }), (span) => {
-      if (isRecording(span)) describe(fiber, span, request, url, template, resendCount(fiber, request, history))
-      const sent = send(client, request, headersFor(fiber, request, url, span))
-      return Effect.onExitPrimitive(Effect.withParentSpan(sent, span, { captureStackTrace: false }), (exit) => {
-        history.ended(fiber, end(fiber, span, exit))
-        return undefined
-      }) as Response<E, R>
+    const resends = resendCount(fiber, request, history)
+    let span: Tracer.Span | undefined
+    const started = Effect.flatMap(Effect.makeSpan(name, { kind: "client" }), (made) => {
+      span = made
+      const sent = send(client, request, headersFor(fiber, request, url, made))
+      return Effect.withParentSpan(sent, made, { captureStackTrace: false })
+    }) as Response<E, R>
+    return Effect.onExitPrimitive(started, (exit) => {
+      history.ended(fiber, Exit.isFailure(exit) || isTransient(exit.value.status))
+      if (span !== undefined) ClientSpan.end(fiber, span, { request, url, template, resends }, exit)
+      return undefined
     })
   })
 
@@ -178,21 +201,19 @@ const send = <E, R>(
         Context.add(Context.add(context, Client.TracerDisabledWhen, stockOff), DisabledWhen, disabled)
       )
     if (lent.has(request) || Object.isFrozen(request)) {
-      const copy = HttpClientRequest.makeWith(
-        request.method,
-        request.url,
-        request.urlParams,
-        request.hash,
-        headers,
-        request.body
+      const { body, hash, method, url, urlParams } = request
+      return off(
+        client.postprocess(Effect.succeed(HttpClientRequest.makeWith(method, url, urlParams, hash, headers, body)))
       )
-      return off(client.postprocess(Effect.succeed(copy)))
     }
     const mutable = request as { headers: Headers.Headers }
     const original = request.headers
-    lent.add(request)
-    mutable.headers = headers
-    return Effect.onExitPrimitive(off(client.postprocess(Effect.succeed(request))), () => {
+    const lend = Effect.suspend(() => {
+      lent.add(request)
+      mutable.headers = headers
+      return off(client.postprocess(Effect.succeed(request)))
+    })
+    return Effect.onExitPrimitive(lend, () => {
       mutable.headers = original
       lent.delete(request)
       return undefined
@@ -200,29 +221,8 @@ const send = <E, R>(
   })
 
 // -----------------------------------------------------------------------------
-// The span
+// Repetitions
 // -----------------------------------------------------------------------------
-
-const describe = (
-  fiber: Fiber.Fiber<unknown, unknown>,
-  span: Tracer.Span,
-  request: HttpClientRequest.HttpClientRequest,
-  url: URL | undefined,
-  template: string | undefined,
-  resends: number
-): void => {
-  const writer = new HttpAttributes.Writer(fiber, span)
-  writer.putMethod(request.method)
-  writer.put("url.template", template)
-  if (url !== undefined) {
-    const authority = HttpAttributes.authorityOf(url)
-    writer.put("url.full", HttpAttributes.redactUrl(fiber, url.href, request.urlParams), "http.url")
-    writer.put("server.address", authority.host, "net.peer.name")
-    writer.put("server.port", authority.port, "net.peer.port")
-  }
-  if (resends > 0) writer.put("http.request.resend_count", resends, "http.resend_count")
-  writer.putHeaders(fiber, "request", request.headers, fiber.getRef(Client.TracerHeaderFilter))
-}
 
 /** Whether a status says that the same request may be answered otherwise later. */
 const isTransient = (status: number): boolean => status === 408 || status === 429 || status >= 500
@@ -258,39 +258,4 @@ const resendCount = (
   const { attempt, input } = fiber.getRef(Schedule.CurrentMetadata)
   if (attempt <= failures || !HttpClientError.isHttpClientError(input)) return failures
   return input.request.method === request.method && input.request.url === request.url ? attempt : failures
-}
-
-/** What ends the span of a response with a 4xx or 5xx, which is no failure of the request. */
-class StatusError extends Schema.TaggedError<StatusError>()("HttpStatusError", { status: Schema.Number }) {
-  override get message(): string {
-    return `The response has the status ${this.status}`
-  }
-}
-
-/** Ends the span. Whether a further attempt would be a repetition. */
-const end = (
-  fiber: Fiber.Fiber<unknown, unknown>,
-  span: Tracer.Span,
-  exit: Exit.Exit<HttpClientResponse.HttpClientResponse, unknown>
-): boolean => {
-  const time = HttpAttributes.now(fiber)
-  const response = Exit.isSuccess(exit) ? exit.value : responseOf(exit.cause)
-  const failed = response !== undefined && response.status >= 400
-  try {
-    if (response !== undefined && isRecording(span)) {
-      const writer = new HttpAttributes.Writer(fiber, span)
-      writer.put("http.response.status_code", response.status, "http.status_code")
-      if (failed) writer.put("error.type", String(response.status))
-      writer.putHeaders(fiber, "response", response.headers, fiber.getRef(Client.TracerHeaderFilter))
-    }
-  } finally {
-    span.end(time, Exit.isSuccess(exit) && failed ? Exit.fail(new StatusError({ status: response.status })) : exit)
-  }
-  return Exit.isFailure(exit) || isTransient(exit.value.status)
-}
-
-/** A client that fails on bad statuses (`filterStatusOk`) may stand below: its failure has the response. */
-const responseOf = (cause: Cause.Cause<unknown>): HttpClientResponse.HttpClientResponse | undefined => {
-  const error = Option.getOrUndefined(Cause.findErrorOption(cause))
-  return HttpClientError.isHttpClientError(error) ? error.response : undefined
 }

@@ -16,7 +16,8 @@
  *
  * The span ends when the response has been handed over whole, a streamed body included; so a server-sent-event stream or
  * a WebSocket has a span as long as its connection. Requests for which Effect's `HttpMiddleware.TracerDisabledWhen` says
- * so have no span, and nothing below them has.
+ * so have no span, and nothing below them has. A *global* middleware of the router that opens a span around all routes
+ * hides the route from the server's span: serve `HttpServer.routes(layer)` then.
  *
  * **Example** (A traced server)
  *
@@ -41,7 +42,6 @@
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
-import type * as Fiber from "effect/Fiber"
 import { constTrue } from "effect/Function"
 import * as HttpEffect from "effect/http/HttpEffect"
 import * as HttpMiddleware from "effect/http/HttpMiddleware"
@@ -58,6 +58,8 @@ import * as Baggage from "../propagation/Baggage.ts"
 import * as Correlation from "../propagation/Correlation.ts"
 import * as Propagators from "../propagation/Propagators.ts"
 import * as Trust from "../propagation/Trust.ts"
+import * as Disabled from "../tracer/Disabled.ts"
+import * as SpanContext from "../tracer/SpanContext.ts"
 import * as ServerSpan from "./ServerSpan.ts"
 
 /** What is found out about a request while it is handled, for the span that ends after it. */
@@ -98,26 +100,33 @@ const traced = <E, R>(
     HttpEffect.appendPreResponseHandlerUnsafe(outer, (_, response) => observe(observed, response))
 
     let inner = Correlation.enter(outer, ids, { fresh: true })
-    inner = Context.add(inner, Baggage.CurrentBaggage, baggage) as Context.Context<never>
-    const parent = trusted ? extracted.span : undefined
+    if (baggage !== fiber.getRef(Baggage.CurrentBaggage)) inner = provide(inner, Baggage.CurrentBaggage, baggage)
+    if (routesNote) inner = provide(inner, CurrentObserved, observed)
     const run = app as Effect.Effect<HttpServerResponse.HttpServerResponse, E>
 
-    if (!fiber.cache.tracerEnabled || (fiber.cache.tracer ?? Tracer.nativeTracer) === Tracer.nativeTracer) {
-      // Nobody sees the spans of this process, so what it calls continues the caller's trace.
-      return within(fiber, outer, withParent(inner, parent), run)
-    }
-    if (disabledWhen?.(request) === true) {
-      const silent = Context.add(withParent(inner, parent), References.TracerEnabled, false)
-      return within(fiber, outer, silent as Context.Context<never>, run)
+    const tracing = Propagators.isTracing(fiber)
+    if (!tracing || disabledWhen?.(request) === true) {
+      // Nobody sees spans here; but there is one, and what this process calls continues the caller's trace.
+      const silent = Disabled.span("request", trusted ? extracted.span : undefined, SpanContext.emptyAnnotations)
+      inner = provide(inner, Tracer.ParentSpan, silent)
+      if (tracing) inner = provide(inner, References.TracerEnabled, false)
+      fiber.setContext(inner)
+      return Effect.onExitPrimitive(run, () => {
+        fiber.setContext(outer)
+        return undefined
+      })
     }
 
     // The holder of the request's attributes has to be in the fiber before the span starts.
     fiber.setContext(inner)
-    const started = Effect.flatMap(Effect.makeSpan(ServerSpan.nameOf(request, undefined), spanOptions(extracted.span, trusted)), (span) => {
-      observed.span = span
-      fiber.setContext(Context.add(inner, Tracer.ParentSpan, span) as Context.Context<never>)
-      return run
-    })
+    const started = Effect.flatMap(
+      Effect.makeSpan(ServerSpan.nameOf(request, undefined), spanOptions(extracted.span, trusted)),
+      (span) => {
+        observed.span = span
+        fiber.setContext(provide(inner, Tracer.ParentSpan, span))
+        return run
+      }
+    )
     return Effect.onExitPrimitive(started, (exit) => {
       fiber.setContext(outer)
       if (observed.span !== undefined) ServerSpan.end(fiber, observed.span, observed, exit)
@@ -125,28 +134,16 @@ const traced = <E, R>(
     })
   })
 
+const provide = <I, S>(
+  context: Context.Context<never>,
+  key: Context.Key<I, S>,
+  service: NoInfer<S>
+): Context.Context<never> => Context.add(context, key, service) as Context.Context<never>
+
 const spanOptions = (remote: Tracer.ExternalSpan | undefined, trusted: boolean): Tracer.SpanOptionsNoTrace => {
   if (remote === undefined) return { kind: "server", root: true }
   if (trusted) return { kind: "server", parent: remote }
   return { kind: "server", root: true, links: [{ span: remote, attributes: {} }] }
-}
-
-const withParent = (context: Context.Context<never>, parent: Tracer.AnySpan | undefined): Context.Context<never> =>
-  parent === undefined
-    ? (Context.omit(Tracer.ParentSpan)(context as Context.Context<Tracer.ParentSpan>) as Context.Context<never>)
-    : (Context.add(context, Tracer.ParentSpan, parent) as Context.Context<never>)
-
-const within = <A, E>(
-  fiber: Fiber.Fiber<unknown, unknown>,
-  outer: Context.Context<never>,
-  inner: Context.Context<never>,
-  self: Effect.Effect<A, E>
-): Effect.Effect<A, E> => {
-  fiber.setContext(inner)
-  return Effect.onExitPrimitive(self, () => {
-    fiber.setContext(outer)
-    return undefined
-  })
 }
 
 /**
@@ -158,11 +155,44 @@ const observe = (
   response: HttpServerResponse.HttpServerResponse
 ): Effect.Effect<HttpServerResponse.HttpServerResponse> =>
   Effect.withFiber((fiber) => {
-    observed.route = Context.getOrUndefined(fiber.context, HttpRouter.RouteContext)?.route.path
+    observed.route ??= Context.getOrUndefined(fiber.context, HttpRouter.RouteContext)?.route.path
     observed.request = Context.getOrUndefined(fiber.context, HttpServerRequest) ?? observed.request
     observed.response = HttpServerResponse.setHeaders(response, Correlation.idHeaders(Correlation.ofFiber(fiber)))
     return Effect.succeed(observed.response)
   })
+
+/** Whether any router notes its routes: where none does, requests need not carry what they are noted in. */
+let routesNote = false
+
+/** Where the innermost middleware of a router notes what matched. */
+const CurrentObserved: Context.Reference<Observed | undefined> = Context.Reference<Observed | undefined>(
+  "effect-telemetry/http/HttpServer/CurrentObserved",
+  { defaultValue: () => undefined }
+)
+
+/**
+ * Notes the route where it is hidden otherwise: where a global middleware of the router opens a span of its own, or provides
+ * something, around all routes. Give it the layer of the routes and serve what it returns.
+ */
+export const routes = <A, E, R>(layer: Layer.Layer<A, E, R>): Layer.Layer<A, E, R | HttpRouter.HttpRouter> =>
+  Layer.effectDiscard(
+    // The middleware that is added last stands next to the routes.
+    Effect.flatMap(HttpRouter.HttpRouter, (router) => {
+      routesNote = true
+      return router.addGlobalMiddleware(noteRoute as never)
+    })
+  ).pipe(Layer.provideMerge(layer)) as Layer.Layer<A, E, R | HttpRouter.HttpRouter>
+
+const noteRoute = <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+  Effect.withFiber((fiber) =>
+    Effect.onExitPrimitive(self, () => {
+      const observed = fiber.getRef(CurrentObserved)
+      if (observed !== undefined) {
+        observed.route = Context.getOrUndefined(fiber.context, HttpRouter.RouteContext)?.route.path
+      }
+      return undefined
+    })
+  )
 
 /** Switches off the server spans of Effect itself, so that there is one span a request and not two. */
 export const layerStockOff: Layer.Layer<never> = Layer.succeed(HttpMiddleware.TracerDisabledWhen, constTrue)
@@ -172,7 +202,7 @@ export const layer: Layer.Layer<Server.HttpServer, never, Server.HttpServer> = L
   Server.HttpServer,
   Effect.map(Server.HttpServer, (server) =>
     Server.make({
-      address: server.address,
+      ...server,
       serve: (app, outerMiddleware) =>
         Effect.withFiber((fiber) => {
           const disabledWhen = fiber.getRef(HttpMiddleware.TracerDisabledWhen)

@@ -15,6 +15,7 @@ import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import type * as Tracer from "effect/Tracer"
 import { isRecording } from "../tracer/Recording.ts"
+import * as SemconvStability from "../tracer/SemconvStability.ts"
 import * as HttpAttributes from "./HttpAttributes.ts"
 
 /** What was found out about a request while it was handled. */
@@ -35,7 +36,7 @@ export const nameOf = (request: HttpServerRequest.HttpServerRequest, route: stri
   return route === undefined ? method : `${method} ${route}`
 }
 
-/** Ends the span. Never throws: a span that can't be described is better than a request that fails of it. */
+/** Ends the span. A span that can't be described ends all the same. */
 export const end = (
   fiber: Fiber.Fiber<unknown, unknown>,
   span: Tracer.Span,
@@ -43,54 +44,44 @@ export const end = (
   exit: Exit.Exit<HttpServerResponse.HttpServerResponse, unknown>
 ): void => {
   const time = HttpAttributes.now(fiber)
-  let outcome: Outcome = { exit, status: undefined }
+  const outcome = outcomeOf(exit)
   try {
-    outcome = outcomeOf(exit)
     if (isRecording(span)) describe(fiber, span, observed, outcome, time)
-  } finally {
-    span.end(time, outcome.exit)
+  } catch {
+    // A setting of the application threw, as a filter of headers may.
   }
+  if (outcome.failed && outcome.cause === undefined) HttpAttributes.endWithStatus(span, time, outcome.status ?? 500)
+  else span.end(time, outcome.failed || outcome.interrupted ? Exit.failCause(outcome.cause!) : Exit.void)
 }
 
 /** What became of a request. */
 interface Outcome {
   /** The status that was sent, if one was. */
   readonly status: number | undefined
-  /** The exit as the span has to know it: a success where the response is no error of the server. */
-  readonly exit: Exit.Exit<unknown, unknown>
-  /** Failures that became a response which is no error of the server. */
-  readonly handled?: Cause.Cause<unknown> | undefined
-  /** The `error.type` of a response that no failure made. */
-  readonly errorType?: string | undefined
+  /** What went wrong, whoever answers for it. */
+  readonly cause: Cause.Cause<unknown> | undefined
+  /** Whether it is an error of the server. */
+  readonly failed: boolean
+  /** Whether the caller went away. */
+  readonly interrupted: boolean
 }
 
 const outcomeOf = (exit: Exit.Exit<HttpServerResponse.HttpServerResponse, unknown>): Outcome => {
-  if (Exit.isSuccess(exit)) return outcomeOfStatus(exit.value.status)
-  const [response, rest] = HttpServerError.causeResponseStripped(exit.cause)
-  const status = response.status
-  if (Option.isNone(rest)) return outcomeOfStatus(status)
+  const [response, rest] = Exit.isSuccess(exit)
+    ? ([exit.value, Option.none()] as const)
+    : HttpServerError.causeResponseStripped(exit.cause)
+  const { status } = response
+  const failed = status >= 500
+  if (Option.isNone(rest)) return { status, cause: undefined, failed, interrupted: false }
   const cause: Cause.Cause<unknown> = rest.value
-  if (Cause.hasInterruptsOnly(cause)) {
-    const byClient = cause.reasons.some((reason) => reason.annotations.has(HttpServerError.ClientAbort.key))
-    // 499 is what Effect calls a client that left before it was answered: nobody was sent it.
-    if (byClient) return { status: status === 499 ? undefined : status, exit: Exit.failCause(cause) }
-    return status >= 500 ? outcomeOfStatus(status) : { status, exit: Exit.failCause(cause) }
+  if (!Cause.hasInterruptsOnly(cause)) {
+    // A failure that makes no response of its own broke off one that was being sent.
+    return { status, cause, failed: failed || cause.reasons.some(isUnanswered), interrupted: false }
   }
-  // A failure that made no response of its own broke off one that was being sent.
-  if (status >= 500 || cause.reasons.some(isUnanswered)) return { status, exit: Exit.failCause(cause) }
-  return { ...outcomeOfStatus(status), handled: cause }
-}
-
-const outcomeOfStatus = (status: number): Outcome =>
-  status >= 500
-    ? { status, exit: Exit.fail(new StatusError({ status })), errorType: String(status) }
-    : { status, exit: Exit.void }
-
-/** What ends the span of a response with a 5xx that the handler gave by itself. */
-class StatusError extends Schema.TaggedError<StatusError>()("HttpStatusError", { status: Schema.Number }) {
-  override get message(): string {
-    return `The response has the status ${this.status}`
-  }
+  // A server that shuts down answers with a 503, which is its error.
+  if (failed) return { status, cause: undefined, failed, interrupted: false }
+  // 499 is what Effect calls a caller that left before it was answered: nobody was sent that.
+  return { status: status === 499 ? undefined : status, cause, failed, interrupted: true }
 }
 
 /** Whether a failure is none that Effect turns into a response other than 500. */
@@ -108,30 +99,14 @@ const describe = (
   outcome: Outcome,
   time: bigint
 ): void => {
-  const { received, request } = observed
   // The router names the route on the span by itself, where no other span stands between them.
   const route = observed.route ?? routeOn(span)
-  if (route !== undefined) HttpAttributes.rename(span, nameOf(received, route))
-
-  const writer = new HttpAttributes.Writer(fiber, span)
-  writer.putMethod(received.method)
-  writer.put("http.route", route)
-  putTarget(writer, HttpAttributes.redactUrl(fiber, received.url))
-  const scheme = request.protocol ?? (/^https:/i.test(received.originalUrl) ? "https" : "http")
-  writer.put("url.scheme", scheme, "http.scheme")
-  putAuthority(writer, request.headers["host"], scheme)
-  const client = Option.getOrUndefined(request.remoteAddress)
-  if (client !== undefined) writer.put("client.address", HttpAttributes.plainAddress(client), "http.client_ip")
-  const agent = received.headers["user-agent"]
-  if (agent !== undefined) {
-    writer.put("user_agent.original", HttpAttributes.cut(agent, HttpAttributes.MAX_USER_AGENT), "http.user_agent")
+  if (route !== undefined) HttpAttributes.rename(span, nameOf(observed.received, route))
+  if (outcome.failed && outcome.cause === undefined) span.attribute("error.type", String(outcome.status))
+  if (!outcome.failed && !outcome.interrupted && outcome.cause !== undefined) {
+    HttpAttributes.recordFailures(span, outcome.cause, time)
   }
-  writer.put("http.response.status_code", outcome.status, "http.status_code")
-  writer.put("error.type", outcome.errorType)
-  const filter = fiber.getRef(HttpMiddleware.TracerHeaderFilter)
-  writer.putHeaders(fiber, "request", received.headers, filter)
-  if (observed.response !== undefined) writer.putHeaders(fiber, "response", observed.response.headers, filter)
-  if (outcome.handled !== undefined) HttpAttributes.recordFailures(span, outcome.handled, time)
+  HttpAttributes.describe(span, attributesOf(fiber, observed, route, outcome.status))
 }
 
 const routeOn = (span: Tracer.Span): string | undefined => {
@@ -139,16 +114,52 @@ const routeOn = (span: Tracer.Span): string | undefined => {
   return typeof route === "string" ? route : undefined
 }
 
-const putTarget = (writer: HttpAttributes.Writer, target: string): void => {
-  const queryAt = target.indexOf("?")
-  writer.put("url.path", queryAt < 0 ? target : target.slice(0, queryAt))
-  if (queryAt >= 0 && queryAt < target.length - 1) writer.put("url.query", target.slice(queryAt + 1))
-  writer.putOld("http.target", target)
+/** Reads what the attributes are made of; a span that waits must not keep the request itself alive. */
+const attributesOf = (
+  fiber: Fiber.Fiber<unknown, unknown>,
+  { received, request, response }: Observed,
+  route: string | undefined,
+  status: number | undefined
+): ((scrub: HttpAttributes.Scrub) => Readonly<Record<string, unknown>>) => {
+  const { method, url } = received
+  const agent = received.headers["user-agent"]
+  const host = request.headers["host"]
+  const client = Option.getOrUndefined(request.remoteAddress)
+  const scheme = request.protocol ?? (/^https:/i.test(received.originalUrl) ? "https" : "http")
+  const stability = fiber.getRef(SemconvStability.CurrentSemconvStability)
+  const secret = HttpAttributes.secretParameters(fiber)
+  const filter = fiber.getRef(HttpMiddleware.TracerHeaderFilter)
+  const headers = {
+    ...HttpAttributes.headersOf(fiber, "request", received.headers, filter),
+    ...(response === undefined ? undefined : HttpAttributes.headersOf(fiber, "response", response.headers, filter))
+  }
+  return (scrub) => {
+    const attributes = new HttpAttributes.Attributes(stability)
+    attributes.putMethod(method)
+    attributes.put("http.route", route)
+    putTarget(attributes, HttpAttributes.redactUrl(url, secret, scrub))
+    attributes.put("url.scheme", scheme, "http.scheme")
+    putAuthority(attributes, host, scheme)
+    if (client !== undefined) attributes.put("client.address", HttpAttributes.plainAddress(client), "http.client_ip")
+    if (agent !== undefined) {
+      const shortened = HttpAttributes.cut(agent, HttpAttributes.MAX_USER_AGENT)
+      attributes.put("user_agent.original", shortened, "http.user_agent")
+    }
+    attributes.put("http.response.status_code", status, "http.status_code")
+    return Object.assign(attributes.record, headers)
+  }
 }
 
-const putAuthority = (writer: HttpAttributes.Writer, host: string | undefined, scheme: string): void => {
+const putTarget = (attributes: HttpAttributes.Attributes, target: string): void => {
+  const queryAt = target.indexOf("?")
+  attributes.put("url.path", queryAt < 0 ? target : target.slice(0, queryAt))
+  if (queryAt >= 0 && queryAt < target.length - 1) attributes.put("url.query", target.slice(queryAt + 1))
+  attributes.putOld("http.target", target)
+}
+
+const putAuthority = (attributes: HttpAttributes.Attributes, host: string | undefined, scheme: string): void => {
   if (host === undefined || !URL.canParse(`${scheme}://${host}`)) return
   const authority = HttpAttributes.authorityOf(new URL(`${scheme}://${host}`))
-  writer.put("server.address", authority.host, "net.host.name")
-  writer.put("server.port", authority.port, "net.host.port")
+  attributes.put("server.address", authority.host, "net.host.name")
+  attributes.put("server.port", authority.port, "net.host.port")
 }

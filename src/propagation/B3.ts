@@ -98,4 +98,3 @@ export const fromSpan = (span: Tracer.AnySpan | undefined): B3Context | undefine
   const remote = TraceContext.remoteParent(span)
   return { ...context, debug: remote !== undefined && Context.get(remote.annotations, Debug) }
 }
-

@@ -27,9 +27,7 @@
  * }).pipe(Correlation.provide({ correlationId: "c-1" }), Effect.withSpan("enqueue", { kind: "producer" }))
  *
  * const work = (message: string) =>
- *   Effect.map(Correlation.current, (ids) => ids).pipe(
- *     Correlation.continueJob("transcode", JSON.parse(message).trace)
- *   )
+ *   Correlation.current.pipe(Correlation.continueJob("transcode", JSON.parse(message).trace))
  *
  * const ids = await Effect.runPromise(Effect.flatMap(enqueue, work))
  * console.log(ids.userId, ids.correlationId) // u-42 c-1
@@ -44,6 +42,7 @@ import * as Schema from "effect/Schema"
 import type * as Tracer from "effect/Tracer"
 import { randomUUID } from "node:crypto"
 import * as TraceAttributes from "../tracer/TraceAttributes.ts"
+import { withSpan } from "../tracer/withSpan.ts"
 import * as Baggage from "./Baggage.ts"
 import * as Carrier from "./Carrier.ts"
 import * as Propagators from "./Propagators.ts"
@@ -131,15 +130,16 @@ export const enter = (
   ids: Ids,
   options: { readonly fresh: boolean }
 ): Context.Context<never> => {
-  const holder = Context.get(context, TraceAttributes.Current)?.fork() ?? TraceAttributes.make()
   const record: Record<string, unknown> = { ...Context.get(context, References.CurrentLogAnnotations) }
+  const outer = Context.get(context, TraceAttributes.Current)
+  const holder = outer === undefined ? holding(ids) : outer.fork()
   if (options.fresh) {
     for (const name of names) {
-      holder.delete(keys[name])
+      if (outer !== undefined) holder.delete(keys[name])
       delete record[keys[name]]
     }
   }
-  put(holder, record, ids)
+  put(outer === undefined ? undefined : holder, record, ids)
   logRecords.set(holder, record)
   return Context.add(
     Context.add(context, TraceAttributes.Current, holder),
@@ -148,11 +148,20 @@ export const enter = (
   ) as Context.Context<never>
 }
 
-const put = (holder: TraceAttributes.TraceAttributes, record: Record<string, unknown>, ids: Ids): void => {
+/** A new holder, filled at once: one comes with every request. */
+const holding = (ids: Ids): TraceAttributes.TraceAttributes => {
+  const known = names.filter((name) => ids[name] !== undefined)
+  return new TraceAttributes.TraceAttributes({
+    keys: known.map((name) => keys[name]),
+    values: known.map((name) => ids[name])
+  })
+}
+
+const put = (holder: TraceAttributes.TraceAttributes | undefined, record: Record<string, unknown>, ids: Ids): void => {
   for (const name of names) {
     const value = ids[name]
     if (value === undefined) continue
-    holder.set(keys[name], value)
+    holder?.set(keys[name], value)
     record[keys[name]] = value
   }
 }
@@ -291,7 +300,7 @@ export const capture: Effect.Effect<JobCarrier> = Effect.withFiber((fiber) => {
   const ids = ofFiber(fiber)
   return Effect.succeed({
     ...Propagators.injectWith(fiber.getRef(Propagators.CurrentPropagators), {
-      span: fiber.cache.span,
+      span: Propagators.sentSpan(fiber),
       baggage: outgoingBaggage(fiber, ids, true)
     }),
     ...idHeaders(ids)
@@ -334,7 +343,7 @@ export const continueJob =
         ...(options.links ?? [])
       ]
       return self.pipe(
-        Effect.withSpan(
+        withSpan(
           name,
           {
             kind: "consumer",

@@ -12,10 +12,13 @@
  * import * as Carrier from "effect-telemetry/propagation/Carrier"
  * import * as Propagators from "effect-telemetry/propagation/Propagators"
  *
- * const program = Propagators.inject.pipe(
- *   Effect.map(Carrier.toEnvironment),
- *   Effect.withSpan("spawn")
- * )
+ * const incoming = { traceparent: "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01" }
+ *
+ * const program = Effect.gen(function* () {
+ *   const { span } = yield* Propagators.extract(incoming)
+ *   const environment = Effect.map(Propagators.inject, Carrier.toEnvironment)
+ *   return yield* span === undefined ? environment : Effect.withParentSpan(environment, span)
+ * })
  *
  * console.log(Object.keys(await Effect.runPromise(program))) // [ 'TRACEPARENT' ]
  * ```
@@ -24,9 +27,10 @@
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import type * as Fiber from "effect/Fiber"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
-import type * as Tracer from "effect/Tracer"
+import * as Tracer from "effect/Tracer"
 import * as B3 from "./B3.ts"
 import * as Baggage from "./Baggage.ts"
 import * as Carrier from "./Carrier.ts"
@@ -45,7 +49,7 @@ export interface Sent {
   readonly baggage?: Baggage.Baggage | undefined
 }
 
-/** One format. Its functions never throw: what can't be read is not there. */
+/** One format. What can't be read is not there; a function that throws reads and writes nothing. */
 export interface Propagator {
   /** The name in `OTEL_PROPAGATORS`. */
   readonly name: string
@@ -172,8 +176,12 @@ export const extractWith = (propagators: ReadonlyArray<Propagator>, carrier: Car
   let span: Tracer.ExternalSpan | undefined
   let found: Baggage.Baggage = Baggage.empty
   for (const propagator of propagators) {
-    if (span === undefined && propagator.extractSpan !== undefined) span = propagator.extractSpan(carrier)
-    if (found.size === 0 && propagator.extractBaggage !== undefined) found = propagator.extractBaggage(carrier)
+    try {
+      span ??= propagator.extractSpan?.(carrier)
+      if (found.size === 0) found = propagator.extractBaggage?.(carrier) ?? found
+    } catch {
+      // A format of the application's own: it must not fail the request.
+    }
   }
   return { span, baggage: found }
 }
@@ -181,7 +189,13 @@ export const extractWith = (propagators: ReadonlyArray<Propagator>, carrier: Car
 /** Writes the fields of all formats. */
 export const injectWith = (propagators: ReadonlyArray<Propagator>, sent: Sent): Record<string, string> => {
   const fields: Record<string, string> = {}
-  for (const propagator of propagators) propagator.inject(sent, fields)
+  for (const propagator of propagators) {
+    try {
+      propagator.inject(sent, fields)
+    } catch {
+      // As above.
+    }
+  }
   return fields
 }
 
@@ -194,11 +208,28 @@ export const fieldsOf = (propagators: ReadonlyArray<Propagator>): ReadonlyArray<
 export const extract = (carrier: Carrier.Carrier): Effect.Effect<Extracted> =>
   Effect.map(CurrentPropagators, (propagators) => extractWith(propagators, carrier))
 
+/**
+ * Whether spans are made that anybody sees: there is a tracer, and it is not switched off.
+ *
+ * @internal
+ */
+export const isTracing = (fiber: Fiber.Fiber<unknown, unknown>): boolean =>
+  fiber.cache.tracerEnabled && (fiber.cache.tracer ?? Tracer.nativeTracer) !== Tracer.nativeTracer
+
+/**
+ * The span that a fiber sends on: its own, or, where nobody sees those, the remote one under which it runs. A service that is
+ * not traced must not come between two that are.
+ *
+ * @internal
+ */
+export const sentSpan = (fiber: Fiber.Fiber<unknown, unknown>): Tracer.AnySpan | undefined =>
+  isTracing(fiber) ? fiber.cache.span : TraceContext.remoteParent(fiber.cache.span)
+
 /** The fields that carry the current span and the current baggage, in the configured formats. */
 export const inject: Effect.Effect<Record<string, string>> = Effect.withFiber((fiber) =>
   Effect.succeed(
     injectWith(fiber.getRef(CurrentPropagators), {
-      span: fiber.cache.span,
+      span: sentSpan(fiber),
       baggage: fiber.getRef(Baggage.CurrentBaggage)
     })
   )

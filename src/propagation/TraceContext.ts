@@ -89,7 +89,7 @@ export const parse = (
   if (single === undefined) return undefined
   const parent = parseTraceparent(single)
   if (parent === undefined) return undefined
-  const state = tracestate === undefined ? undefined : TraceState.parse(tracestate)
+  const state = tracestate === undefined || tracestate.length === 0 ? undefined : TraceState.parse(tracestate)
   return { ...parent, traceState: state?.serialize() }
 }
 

@@ -2,8 +2,9 @@
  * Whom this process believes, and to whom it tells more than it has to: one setting for everything that crosses its border.
  *
  * **Callers.** What a caller that is not trusted says about the trace is not taken over: its sampling decision, its
- * baggage and its correlation ids are ignored, and the request gets a trace of its own, linked to the caller's. By
- * default every caller is trusted, which is right behind a gateway and wrong for a server that strangers reach.
+ * baggage (a user's id may be in it) and its correlation ids are ignored, and the request gets a trace of its own, linked
+ * to the caller's. By default every caller is trusted, which is right behind a gateway and wrong for a server that
+ * strangers reach.
  *
  * **Hosts.** Baggage, and with it the user's id, is sent only to hosts that are named. By default none is. The trace
  * itself (`traceparent`, `tracestate`) and the correlation ids go to every host.

@@ -17,8 +17,8 @@ import { createServer } from "node:http"
 import * as HttpClient from "../../src/http/HttpClient.ts"
 import * as HttpServer from "../../src/http/HttpServer.ts"
 import * as TraceContext from "../../src/propagation/TraceContext.ts"
+import * as TestTelemetry from "../../src/testing/TestTelemetry.ts"
 import { makeRecorder, rawRequest, type Recorder } from "./wire.ts"
-import * as Tracer from "effect/Tracer"
 
 const TRACE = "1af7651916cd43dd8448eb211c80319c"
 const PARENT = "c7ad6b7169203331"
@@ -55,7 +55,7 @@ const live = Layer.effect(
     const address = Context.get(context, Server.HttpServer).address
     return { recorder, port: "port" in address ? address.port : 0 }
   })
-).pipe(Layer.provide(Layer.succeed(Tracer.Tracer, Tracer.make({ span: (options) => new Tracer.NativeSpan(options) }))))
+).pipe(Layer.provide(TestTelemetry.layer()))
 
 /** Sends headers and reads the traces that the service calls others with. */
 const call = (headerLines: ReadonlyArray<string>, times = 1) =>
@@ -79,15 +79,16 @@ const call = (headerLines: ReadonlyArray<string>, times = 1) =>
     })
   })
 
-type Expected =
-  | "restarts"
-  | { readonly tracestate: string | undefined | ReadonlyArray<string> }
+type Expected = "restarts" | { readonly tracestate: string | undefined | ReadonlyArray<string> }
 
 const restarts: Expected = "restarts"
 const goesOn: Expected = { tracestate: undefined }
 const carries = (...tracestate: ReadonlyArray<string>): Expected => ({ tracestate })
 
-type Case = readonly [name: string, requests: ReadonlyArray<readonly [headers: ReadonlyArray<string>, expected: Expected]>]
+type Case = readonly [
+  name: string,
+  requests: ReadonlyArray<readonly [headers: ReadonlyArray<string>, expected: Expected]>
+]
 
 const member = (length: number, name: string) => name.repeat(length)
 const members = (from: number, to: number) =>
@@ -112,9 +113,14 @@ const cases: ReadonlyArray<Case> = [
   ],
   [
     "traceparent in any case of letters",
-    ["TraceParent", "TrAcEpArEnT", "TRACEPARENT"].map((name) => [[`${name}: 00-${TRACE}-${PARENT}-01`], goesOn] as const)
+    ["TraceParent", "TrAcEpArEnT", "TRACEPARENT"].map(
+      (name) => [[`${name}: 00-${TRACE}-${PARENT}-01`], goesOn] as const
+    )
   ],
-  ["version 00 with more behind it", traceparents([`00-${TRACE}-${PARENT}-01.`, `00-${TRACE}-${PARENT}-01-more`], restarts)],
+  [
+    "version 00 with more behind it",
+    traceparents([`00-${TRACE}-${PARENT}-01.`, `00-${TRACE}-${PARENT}-01-more`], restarts)
+  ],
   [
     "version cc",
     [
@@ -123,7 +129,10 @@ const cases: ReadonlyArray<Case> = [
     ]
   ],
   ["version ff", traceparents([`ff-${TRACE}-${PARENT}-01`], restarts)],
-  ["a version that is not hexadecimal", traceparents([`.0-${TRACE}-${PARENT}-01`, `0.-${TRACE}-${PARENT}-01`], restarts)],
+  [
+    "a version that is not hexadecimal",
+    traceparents([`.0-${TRACE}-${PARENT}-01`, `0.-${TRACE}-${PARENT}-01`], restarts)
+  ],
   ["a version that is too long", traceparents([`000-${TRACE}-${PARENT}-01`, `0000-${TRACE}-${PARENT}-01`], restarts)],
   ["a version that is too short", traceparents([`0-${TRACE}-${PARENT}-01`], restarts)],
   ["a trace id of zeros", traceparents([`00-${"0".repeat(32)}-${PARENT}-01`], restarts)],
@@ -147,7 +156,11 @@ const cases: ReadonlyArray<Case> = [
     "white space around traceparent",
     [" ", "\t", "\t "].flatMap((space) =>
       traceparents(
-        [`${space}00-${TRACE}-${PARENT}-01`, `00-${TRACE}-${PARENT}-01${space}`, `${space}00-${TRACE}-${PARENT}-01${space}`],
+        [
+          `${space}00-${TRACE}-${PARENT}-01`,
+          `00-${TRACE}-${PARENT}-01${space}`,
+          `${space}00-${TRACE}-${PARENT}-01${space}`
+        ],
         goesOn
       )
     )
@@ -179,7 +192,10 @@ const cases: ReadonlyArray<Case> = [
       [state("", "a=1"), carries("a=1")]
     ]
   ],
-  ["several tracestate headers, in their order", [[state("a=1,b=2", "c=1,d=2", "e=3"), carries("a=1,b=2,c=1,d=2,e=3")]]],
+  [
+    "several tracestate headers, in their order",
+    [[state("a=1,b=2", "c=1,d=2", "e=3"), carries("a=1,b=2,c=1,d=2,e=3")]]
+  ],
   [
     "a key that comes twice",
     [
@@ -226,7 +242,10 @@ const cases: ReadonlyArray<Case> = [
     [
       [state("a=1", `${member(256, "z")}=1`), carries(`a=1,${member(256, "z")}=1`)],
       [state("a=1", `${member(257, "z")}=1`), goesOn],
-      [state("a=1", `${member(241, "t")}@${member(14, "v")}=1`), carries(`a=1,${member(241, "t")}@${member(14, "v")}=1`)],
+      [
+        state("a=1", `${member(241, "t")}@${member(14, "v")}=1`),
+        carries(`a=1,${member(241, "t")}@${member(14, "v")}=1`)
+      ],
       [state("a=1", `${member(242, "t")}@v=1`), carries(`a=1,${member(242, "t")}@v=1`)],
       [state("a=1", `t@${member(15, "v")}=1`), carries(`a=1,t@${member(15, "v")}=1`)]
     ]

@@ -26,10 +26,13 @@ export const rawRequest = (
     socket.on("data", (chunk) => {
       text += String(chunk)
     })
-    socket.on("error", (error) => resume(Effect.die(error)))
+    // A server that refuses a request resets its connection, perhaps before everything was read.
+    socket.on("error", () => {})
     socket.on("close", () => resume(Effect.sync(() => parse(text))))
     socket.write(
-      [`${method} ${target} HTTP/1.1`, `host: 127.0.0.1:${port}`, "connection: close", ...headerLines, "", ""].join("\r\n"),
+      [`${method} ${target} HTTP/1.1`, `host: 127.0.0.1:${port}`, "connection: close", ...headerLines, "", ""].join(
+        "\r\n"
+      ),
       "latin1"
     )
     return Effect.sync(() => socket.destroy())
@@ -67,6 +70,8 @@ export interface Recorder {
   readonly received: Array<Received>
   /** The status of the answers to come; the last one stays. */
   statuses: Array<number>
+  /** The `Location` of answers with a 3xx. */
+  location: string | undefined
   /** The values of a header of the last request. */
   readonly last: (name: string) => ReadonlyArray<string>
 }
@@ -84,15 +89,19 @@ export const makeRecorder: Effect.Effect<Recorder, never, Scope.Scope> = Effect.
       const status = recorder.statuses.length > 1 ? recorder.statuses.shift()! : recorder.statuses[0]!
       // A status of 0 stands for a connection that breaks, -1 for an answer that never comes.
       if (status === 0) request.socket.destroy()
-      else if (status > 0) response.writeHead(status, { "content-type": "text/plain" }).end("recorded")
+      else if (status > 0) {
+        const location =
+          status >= 300 && status < 400 && recorder.location !== undefined ? { location: recorder.location } : {}
+        response.writeHead(status, { "content-type": "text/plain", ...location }).end("recorded")
+      }
     })
     const recorder: Recorder = {
       port: 0,
       url: "",
       received,
       statuses: [200],
-      last: (name) =>
-        (received.at(-1)?.headers ?? []).filter(([key]) => key === name).map(([, value]) => value)
+      location: undefined,
+      last: (name) => (received.at(-1)?.headers ?? []).filter(([key]) => key === name).map(([, value]) => value)
     }
     server.listen(0, "127.0.0.1", () => {
       const { port } = server.address() as Net.AddressInfo

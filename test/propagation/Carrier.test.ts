@@ -76,7 +76,9 @@ describe("the environment of a process", () => {
 
   it.prop(
     "fields come back",
-    { fields: Schema.Record(Schema.String.check(Schema.isPattern(/^[a-z]([a-z0-9-]{0,10}[a-z0-9])?$/)), Schema.String) },
+    {
+      fields: Schema.Record(Schema.String.check(Schema.isPattern(/^[a-z]([a-z0-9-]{0,10}[a-z0-9])?$/)), Schema.String)
+    },
     ({ fields }) => {
       assert.deepStrictEqual(Carrier.fromEnvironment(Carrier.toEnvironment(fields), Object.keys(fields)), fields)
     }

@@ -5,6 +5,7 @@ import * as Baggage from "../../src/propagation/Baggage.ts"
 import * as Carrier from "../../src/propagation/Carrier.ts"
 import * as Propagators from "../../src/propagation/Propagators.ts"
 import * as TraceContext from "../../src/propagation/TraceContext.ts"
+import * as TestTelemetry from "../../src/testing/TestTelemetry.ts"
 
 const traceId = "4bf92f3577b34da6a3ce929d0e0e4736"
 const spanId = "00f067aa0ba902b7"
@@ -89,20 +90,60 @@ describe("reading and writing", () => {
   it("the first format that names a parent is believed", () => {
     const carrier = { traceparent, b3: `${"1".repeat(32)}-${spanId}-1` }
     assert.strictEqual(Propagators.extractWith(all, carrier).span?.traceId, traceId)
-    assert.strictEqual(Propagators.extractWith([...all].reverse(), carrier).span?.traceId, "1".repeat(32))
+    assert.strictEqual(Propagators.extractWith(all.toReversed(), carrier).span?.traceId, "1".repeat(32))
     assert.strictEqual(
       Propagators.extractWith(all, { ...carrier, traceparent: "broken" }).span?.traceId,
       "1".repeat(32)
     )
   })
 
+  it("a format of one's own takes part, and one that throws does no harm", () => {
+    const fail = () => {
+      throw new Error("no")
+    }
+    const broken: Propagators.Propagator = {
+      name: "broken",
+      fields: [],
+      extractSpan: fail,
+      extractBaggage: fail,
+      inject: fail
+    }
+    const own: Propagators.Propagator = {
+      name: "own",
+      fields: ["x-trace"],
+      extractSpan: (carrier) => {
+        const context = TraceContext.parse(Carrier.values(carrier, "x-trace"))
+        return context === undefined ? undefined : TraceContext.toExternalSpan(context)
+      },
+      inject: (sent, fields) => {
+        const context = TraceContext.fromSpan(sent.span)
+        if (context !== undefined) fields["x-trace"] = TraceContext.formatTraceparent(context)
+      }
+    }
+    const both = [broken, own]
+    assert.deepStrictEqual(Propagators.injectWith(both, { span: remote, baggage }), { "x-trace": traceparent })
+    assert.strictEqual(Propagators.extractWith(both, { "X-Trace": traceparent }).span?.spanId, spanId)
+    assert.deepStrictEqual(Propagators.fieldsOf(both), ["x-trace"])
+  })
+
   it.effect("writes over a carrier and leaves no field of an older hop", () =>
     Effect.gen(function* () {
-      const written = yield* Propagators.injectInto({ TraceParent: "old", TraceState: "old=1", BAGGAGE: "old=1", id: 7 }).pipe(
-        Effect.withSpan("publish")
-      )
+      const written = yield* Propagators.injectInto({
+        TraceParent: "old",
+        TraceState: "old=1",
+        BAGGAGE: "old=1",
+        id: 7
+      }).pipe(Effect.withSpan("publish"), Effect.provide(TestTelemetry.layer()))
       assert.match(String(written["traceparent"]), /^00-[0-9a-f]{32}-[0-9a-f]{16}-0[0-3]$/)
       assert.deepStrictEqual(Object.keys(written).sort(), ["id", "traceparent"])
+    })
+  )
+
+  it.effect("a span that nobody sees is not sent, but the remote one above it is", () =>
+    Effect.gen(function* () {
+      assert.deepStrictEqual(yield* Propagators.inject.pipe(Effect.withSpan("nobody sees")), {})
+      const sent = yield* Propagators.inject.pipe(Effect.withSpan("nobody sees"), Effect.withParentSpan(remote))
+      assert.strictEqual(sent["traceparent"], traceparent)
     })
   )
 

@@ -136,14 +136,18 @@ describe("properties", () => {
     if (context !== undefined) assert.isTrue(TraceContext.isTraceId(context.traceId))
   })
 
-  it.prop("one character changed in a header never gives another trace id", { at: Schema.Int, to: Schema.String }, (input) => {
-    const header = `00-${traceId}-${spanId}-01`
-    const at = Math.abs(input.at) % header.length
-    const context = TraceContext.parse(header.slice(0, at) + input.to + header.slice(at + 1))
-    if (context !== undefined) {
-      assert.match(TraceContext.formatTraceparent(context), /^00-[0-9a-f]{32}-[0-9a-f]{16}-0[0-3]$/)
+  it.prop(
+    "one character changed in a header never gives another trace id",
+    { at: Schema.Int, to: Schema.String },
+    (input) => {
+      const header = `00-${traceId}-${spanId}-01`
+      const at = Math.abs(input.at) % header.length
+      const context = TraceContext.parse(header.slice(0, at) + input.to + header.slice(at + 1))
+      if (context !== undefined) {
+        assert.match(TraceContext.formatTraceparent(context), /^00-[0-9a-f]{32}-[0-9a-f]{16}-0[0-3]$/)
+      }
     }
-  })
+  )
 })
 
 const make = (options: { readonly parent?: Tracer.AnySpan; readonly sampled?: boolean }): Tracer.Span =>

@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
+import * as Schema from "effect/Schema"
 import * as Baggage from "../../src/propagation/Baggage.ts"
 import * as Carrier from "../../src/propagation/Carrier.ts"
 import * as Propagators from "../../src/propagation/Propagators.ts"
@@ -162,5 +163,31 @@ describe("reading and writing", () => {
       const fields = Carrier.fromEnvironment(environment, Propagators.fieldsOf(all))
       assert.strictEqual((yield* Propagators.extract(fields)).span?.spanId, spanId)
     })
+  )
+})
+
+describe("properties", () => {
+  const fields = Propagators.fieldsOf(all)
+  const bytes = Schema.Array(Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 255 })))
+
+  it.prop(
+    "whatever a carrier holds, reading it never throws, and what is read is written so that it is read the same",
+    {
+      texts: Schema.Array(bytes).check(Schema.isMaxLength(8)),
+      flags: Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 255 })),
+      valid: Schema.Boolean
+    },
+    ({ flags, texts, valid }) => {
+      const carrier: Record<string, unknown> = {}
+      texts.forEach((text, i) => {
+        carrier[fields[i % fields.length]!.toUpperCase()] =
+          i % 3 === 0 ? [String.fromCharCode(...text)] : String.fromCharCode(...text)
+      })
+      if (valid) carrier["Traceparent"] = `00-${traceId}-${spanId}-${flags.toString(16).padStart(2, "0")}`
+      const once = Propagators.extractWith(all, carrier)
+      const twice = Propagators.extractWith(all, Propagators.injectWith(all, once))
+      assert.deepStrictEqual(TraceContext.fromSpan(twice.span), TraceContext.fromSpan(once.span))
+      assert.deepStrictEqual(twice.baggage, once.baggage)
+    }
   )
 })

@@ -63,8 +63,12 @@ export interface Part<P> {
 
 /** Where a batch lies, apart from memory. */
 export interface Source<P> {
-  /** Reads it back; the promise never rejects, and gives `undefined` where it is gone. Absent for a part of a batch. */
-  readonly load: (() => Promise<P | undefined>) | undefined
+  /** Whether it can be read back, so that it need not be kept in memory. */
+  readonly isLoadable: boolean
+  /** Whether it outlives the process. */
+  readonly isKept: boolean
+  /** Reads it back; the promise never rejects, and gives `undefined` where it is gone. */
+  readonly load: () => Promise<P | undefined>
   /** Puts aside what was refused for good. */
   readonly quarantine: (refused: Part<P>) => void
   /** Nothing of it needs to be kept any more. */

@@ -120,7 +120,7 @@ export class Delivery<P> {
   /** Takes a batch. With a source, memory is used only while there is room. */
   add(part: Part<P>, source?: Source<P> | undefined): void {
     const batch = new Batch(this.sequence++, part, source)
-    if (source !== undefined && this.queuedBytes + part.bytes > this.options.maxBytes) batch.payload = undefined
+    if (source?.isLoadable === true && this.queuedBytes + part.bytes > this.options.maxBytes) batch.payload = undefined
     this.queue.push(batch)
     this.account(batch, 1)
     this.makeRoom()
@@ -134,14 +134,19 @@ export class Delivery<P> {
     this.pump()
   }
 
-  /** Forgets batches whose source is gone: the spool's oldest segments gave way. Those being sent stay. */
-  forget(isGone: (source: Source<P>) => boolean): void {
+  /**
+   * Forgets batches whose source is to give way, and tells how many spans they had. Those being sent stay.
+   */
+  forget(isGone: (source: Source<P>) => boolean): number {
+    let count = 0
     this.queue = this.queue.filter((batch) => {
       if (batch.source === undefined || !isGone(batch.source)) return true
       this.account(batch, -1)
+      count += batch.count
       return false
     })
     this.settleWaiters()
+    return count
   }
 
   /**
@@ -176,7 +181,7 @@ export class Delivery<P> {
     this.stopped = true
     this.cancelTimer?.()
     let lost = 0
-    for (const batch of [...this.queue, ...this.sending]) if (batch.source === undefined) lost += batch.count
+    for (const batch of [...this.queue, ...this.sending]) if (batch.source?.isKept !== true) lost += batch.count
     this.diagnostics.drop("shutdown", lost)
     this.queue = []
     this.spans = 0
@@ -200,17 +205,18 @@ export class Delivery<P> {
     for (const batch of this.queue) {
       const full = this.spans > maxSpans || this.queuedBytes > maxBytes
       const isAlone = this.spans === batch.count
-      const isPart = batch.source !== undefined && batch.source.load === undefined
-      if (!full || batch.payload === undefined || isAlone || isPart) {
+      if (!full || batch.payload === undefined || isAlone) {
         // Alone it may stay, however large: it could never be sent otherwise.
         kept.push(batch)
         continue
       }
       this.account(batch, -1)
-      if (batch.source === undefined) dropped += batch.count
-      else {
+      if (batch.source?.isLoadable === true) {
         batch.payload = undefined
         kept.push(batch)
+      } else {
+        dropped += batch.count
+        batch.source?.settled()
       }
     }
     this.queue = kept
@@ -280,7 +286,7 @@ export class Delivery<P> {
     let outcome: Outcome | undefined
     let payload = batch.payload
     if (payload === undefined) {
-      payload = await batch.source?.load?.()
+      payload = await batch.source?.load()
       batch.payload = payload
     }
     if (payload !== undefined) {
@@ -486,8 +492,12 @@ export class Delivery<P> {
 const sharedBy = <P>(count: number, source: Source<P>): Source<P> => {
   let left = count
   return {
-    load: undefined,
-    quarantine: source.quarantine,
+    isLoadable: false,
+    get isKept() {
+      return source.isKept
+    },
+    load: () => Promise.resolve(undefined),
+    quarantine: (part) => source.quarantine(part),
     settled: () => {
       if (--left === 0) source.settled()
     }

@@ -49,6 +49,7 @@ import {
   defaultMaxExportBatchSize,
   defaultMaxQueueBytes,
   defaultScheduleDelayMillis,
+  defaultSpooledQueueBytes,
   defaultTimeoutMillis,
   type PipelineOptions
 } from "./PipelineOptions.ts"
@@ -106,7 +107,7 @@ export const make = (options: PipelineOptions): Pipeline => {
   const diagnostics = new Diagnostics(timing, options.log)
   const spool = options.spool === undefined ? undefined : new Spool(options.spool, { diagnostics, timing })
   const concurrency = options.maxConcurrentExports ?? (spool === undefined ? defaultMaxConcurrentExports : 1)
-  const maxBytes = options.maxQueueBytes ?? defaultMaxQueueBytes
+  const maxBytes = options.maxQueueBytes ?? (spool === undefined ? defaultMaxQueueBytes : defaultSpooledQueueBytes)
   const encoding = options.protocol === "http/json" ? json : protobuf
   const sink = OtlpSink.make({
     url: options.endpoint,
@@ -144,7 +145,13 @@ export const make = (options: PipelineOptions): Pipeline => {
       ? { full: (part) => delivery.add(part) }
       : { record: spool.record, full: (part) => delivery.add(part, spool.seal(part)) })
   })
-  spool?.open({ encoding, resource: encoding.resource(options.resource), delivery })
+  spool?.open({
+    encoding,
+    resource: encoding.resource(options.resource),
+    delivery,
+    maxSpans: batchSize(options),
+    maxBatchBytes: options.maxExportBatchBytes ?? defaultMaxExportBatchBytes
+  })
   return assemble(options, { batcher, delivery, diagnostics, timing, spool })
 }
 
@@ -242,25 +249,25 @@ const assemble = <P>(
   const flush = (timeoutMillis: number): Promise<FlushResult> =>
     measured(async () => {
       const start = timing.now()
+      const rest = () => Math.max(0, timeoutMillis - (timing.now() - start))
       collect.flush()
-      const complete = await delivery.flush(timeoutMillis)
+      if (spool !== undefined) await within(timing, rest(), spool.recovered())
+      const complete = await delivery.flush(rest())
       if (exporter?.forceFlush === undefined) return complete
-      const rest = Math.max(0, timeoutMillis - (timing.now() - start))
-      return (await ExporterSink.settle(() => exporter.forceFlush!(), rest, timing)) && complete
+      return (await ExporterSink.settle(() => exporter.forceFlush!(), rest(), timing)) && complete
     })
 
   const end = (timeoutMillis: number): Promise<FlushResult> =>
     measured(async () => {
       const start = timing.now()
+      const rest = () => Math.max(0, timeoutMillis - (timing.now() - start))
       collect.close()
-      await spool?.written()
-      const complete = await delivery.flush(timeoutMillis, spool !== undefined)
+      if (spool !== undefined) await within(timing, rest(), spool.written())
+      const complete = await delivery.flush(rest(), spool !== undefined)
       const lost = delivery.stop()
-      await spool?.close()
-      if (exporter !== undefined) {
-        const rest = Math.max(0, timeoutMillis - (timing.now() - start))
-        await ExporterSink.settle(() => exporter.shutdown(), rest, timing)
-      }
+      // What a disk that hangs does not take in time is written no more.
+      if (spool !== undefined) await within(timing, Math.max(1_000, rest()), spool.close())
+      if (exporter !== undefined) await ExporterSink.settle(() => exporter.shutdown(), rest(), timing)
       closingLine(diagnostics, lost, spool?.spans ?? 0)
       return complete
     })
@@ -273,6 +280,16 @@ const assemble = <P>(
     status
   }
 }
+
+/** Waits for a promise that does not reject, for a limited time. */
+const within = (timing: TimingModule.Timing, millis: number, promise: Promise<void>): Promise<void> =>
+  new Promise((resolve) => {
+    const cancel = timing.after(millis, resolve, true)
+    void promise.then(() => {
+      cancel()
+      resolve()
+    })
+  })
 
 /** Only where there is something to say: what was lost, and what waits for the next process. */
 const closingLine = (diagnostics: Diagnostics, lost: number, spooled: number): void => {

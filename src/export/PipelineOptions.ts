@@ -24,6 +24,8 @@ export const defaultExportTimeoutMillis = 30_000
 export const defaultMaxExportBatchBytes = 1024 * 1024
 /** A third of a million ordinary spans. */
 export const defaultMaxQueueBytes = 64 * 1024 * 1024
+/** Less where spans are on disk too. */
+export const defaultSpooledQueueBytes = 16 * 1024 * 1024
 /** Requests at a time. */
 export const defaultMaxConcurrentExports = 4
 
@@ -34,7 +36,7 @@ export interface BatchingOptions {
    * specification's default, 2,048, loses most of a burst of 10,000.)
    */
   readonly maxQueueSize?: number | undefined
-  /** Bytes that may wait in memory, default 64 MiB. The oldest batches give way. */
+  /** Bytes that may wait in memory, default 64 MiB (16 with a spool). The oldest batches give way. */
   readonly maxQueueBytes?: number | undefined
   /** `OTEL_BSP_MAX_EXPORT_BATCH_SIZE`: spans of a batch, default 512. */
   readonly maxExportBatchSize?: number | undefined

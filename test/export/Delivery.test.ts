@@ -323,12 +323,14 @@ describe("Delivery", () => {
     const stored = (...names: Names) => {
       const log: Array<string> = []
       const source: Source<Names> = {
+        isLoadable: true,
+        isKept: true,
         load: async () => {
           log.push("load")
           return names[0] === "gone" ? undefined : names
         },
-        quarantine: (part) => log.push(`quarantine ${part.payload.join()}`),
-        settled: () => log.push("settled")
+        quarantine: (part) => void log.push(`quarantine ${part.payload.join()}`),
+        settled: () => void log.push("settled")
       }
       return { log, source }
     }

@@ -1,0 +1,108 @@
+/**
+ * What the spool asks of a file system: a value, so that a test can give one whose disk is full. Nothing here blocks
+ * the application, but for what runs when the process exits.
+ */
+import * as fs from "node:fs"
+import * as path from "node:path"
+
+export interface SpoolIo {
+  /** Creates a file that must not exist. */
+  readonly create: (file: string) => Promise<number>
+  readonly open: (file: string) => Promise<number>
+  /** Writes all of the pieces from a position on. */
+  readonly write: (fd: number, pieces: ReadonlyArray<Uint8Array>, position: number) => Promise<void>
+  readonly read: (fd: number, length: number, position: number) => Promise<Buffer>
+  readonly close: (fd: number) => Promise<void>
+  readonly readFile: (file: string) => Promise<Buffer>
+  readonly writeFile: (file: string, bytes: Uint8Array | string) => Promise<void>
+  readonly remove: (file: string) => Promise<void>
+  readonly removeDirectory: (directory: string) => Promise<void>
+  readonly rename: (from: string, to: string) => Promise<void>
+  readonly makeDirectory: (directory: string) => Promise<void>
+  readonly list: (directory: string) => Promise<ReadonlyArray<string>>
+  readonly stat: (file: string) => Promise<{ readonly ino: number; readonly size: number; readonly mtimeMs: number }>
+  /** Sets a file's time of change to now. */
+  readonly touch: (file: string) => Promise<void>
+  /** For the process' exit, when nothing else can be waited for. */
+  readonly openSync: (file: string) => number
+  readonly writeSync: (fd: number, pieces: ReadonlyArray<Uint8Array>, position: number) => void
+}
+
+const write = (fd: number, pieces: ReadonlyArray<Uint8Array>, position: number): Promise<void> =>
+  new Promise((resolve, reject) => {
+    fs.writev(fd, pieces, position, (error, written) => {
+      if (error !== null) return reject(error)
+      const rest = behind(pieces, written)
+      if (rest.length === 0) return resolve()
+      // Less than all is written where the disk is nearly full: the next try says what is wrong.
+      if (written === 0) return reject(new Error("nothing could be written"))
+      write(fd, rest, position + written).then(resolve, reject)
+    })
+  })
+
+/** What remains of pieces when so many bytes of them are done. */
+const behind = (pieces: ReadonlyArray<Uint8Array>, done: number): Array<Uint8Array> => {
+  let left = done
+  const rest: Array<Uint8Array> = []
+  for (const piece of pieces) {
+    if (left >= piece.length) left -= piece.length
+    else {
+      rest.push(left === 0 ? piece : piece.subarray(left))
+      left = 0
+    }
+  }
+  return rest
+}
+
+const read = (fd: number, length: number, position: number): Promise<Buffer> =>
+  new Promise((resolve, reject) => {
+    const buffer = Buffer.allocUnsafeSlow(length)
+    const next = (at: number): void => {
+      fs.read(fd, buffer, at, length - at, position + at, (error, count) => {
+        if (error !== null) return reject(error)
+        if (count === 0 || at + count === length) return resolve(buffer.subarray(0, at + count))
+        next(at + count)
+      })
+    }
+    next(0)
+  })
+
+const opened = (file: string, flags: string): Promise<number> =>
+  new Promise((resolve, reject) => {
+    fs.open(file, flags, 0o600, (error, fd) => (error === null ? resolve(fd) : reject(error)))
+  })
+
+/** The file system of this machine. */
+export const io: SpoolIo = {
+  create: (file) => opened(file, "wx+"),
+  open: (file) => opened(file, "r+"),
+  write,
+  read,
+  close: (fd) => new Promise((resolve) => fs.close(fd, () => resolve())),
+  readFile: (file) => fs.promises.readFile(file),
+  writeFile: (file, bytes) => fs.promises.writeFile(file, bytes, { mode: 0o600 }),
+  remove: (file) => fs.promises.unlink(file),
+  removeDirectory: (directory) => fs.promises.rmdir(directory),
+  rename: (from, to) => fs.promises.rename(from, to),
+  makeDirectory: async (directory) => {
+    await fs.promises.mkdir(directory, { recursive: true, mode: 0o700 })
+  },
+  list: (directory) => fs.promises.readdir(directory),
+  stat: (file) => fs.promises.stat(file),
+  touch: async (file) => {
+    const now = new Date()
+    await fs.promises.utimes(file, now, now)
+  },
+  openSync: (file) => {
+    fs.mkdirSync(path.dirname(file), { recursive: true, mode: 0o700 })
+    // Its creation may be under way.
+    return fs.openSync(file, fs.constants.O_RDWR | fs.constants.O_CREAT, 0o600)
+  },
+  writeSync: (fd, pieces, position) => {
+    let at = position
+    for (const piece of pieces) {
+      fs.writeSync(fd, piece, 0, piece.length, at)
+      at += piece.length
+    }
+  }
+}

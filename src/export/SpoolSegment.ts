@@ -1,0 +1,163 @@
+/**
+ * One file of the spool, with what is known of it: which spans it holds, and up to where they have been settled.
+ *
+ * @internal
+ */
+import type { Part, Source } from "./Batch.ts"
+import type { EncodedSection, Encoding } from "./OtlpEncoder.ts"
+import type { EncodedRequest } from "./OtlpSink.ts"
+import * as SpoolRecord from "./SpoolRecord.ts"
+
+/** Where a batch lies in its segment. */
+export interface Entry {
+  readonly from: number
+  readonly to: number
+  readonly count: number
+  done: boolean
+}
+
+/** What a segment asks of the spool that it belongs to. */
+export interface SegmentHost {
+  readonly load: (segment: Segment, entry: Entry) => Promise<EncodedRequest | undefined>
+  readonly quarantine: (segment: Segment, part: Part<EncodedRequest>) => void
+  readonly settled: (segment: Segment, entry: Entry) => void
+}
+
+export class Segment {
+  readonly path: string
+  /** How its spans are encoded, and their resource. */
+  readonly encoding: Encoding
+  readonly resource: Uint8Array
+  readonly scopes: Array<Uint8Array> = []
+  /** Batches that have not been settled, in order. */
+  entries: Array<Entry> = []
+  fd: number | undefined
+  /** Identity of the file, to notice that it was taken away. */
+  ino = 0
+  /** Where the next record goes, once everything that waits is written. */
+  end = 0
+  /** Up to where it is written. */
+  written = 0
+  /** What waits to be written from `written` on, and what is being written just now. */
+  pending: Array<Uint8Array> = []
+  writing: Array<Uint8Array> = []
+  /** Up to where everything has been settled. */
+  cursor = SpoolRecord.headerLength
+  cursorScheduled = false
+  writeScheduled = false
+  /** Nothing is added any more. */
+  sealed = false
+  /** Writing failed: what lies behind `written` is not there. */
+  broken = false
+  /** The file is gone, or is about to be. */
+  gone = false
+  /** When its first and its last spans were written, for the line that says which were lost. */
+  oldest = Infinity
+  newest = 0
+  private readonly host: SegmentHost
+
+  constructor(path: string, encoding: Encoding, resource: Uint8Array, host: SegmentHost) {
+    this.path = path
+    this.encoding = encoding
+    this.resource = resource
+    this.host = host
+  }
+
+  add(bytes: Uint8Array): void {
+    this.pending.push(bytes)
+    this.end += bytes.length
+  }
+
+  /** The number of a scope, which is written where it is new. */
+  scopeOf(scope: Uint8Array): number {
+    let number = this.scopes.indexOf(scope)
+    if (number < 0) {
+      number = this.scopes.push(scope) - 1
+      this.add(SpoolRecord.scope(number, scope))
+    }
+    return number
+  }
+
+  /** Whether a range can be read back, now or when what waits is written. */
+  holds(entry: Entry): boolean {
+    return !this.gone && (!this.broken || entry.to <= this.written)
+  }
+
+  /** The source of a batch. */
+  sourceOf(entry: Entry, isComplete: boolean): EntrySource {
+    return new EntrySource(this, entry, isComplete, this.host)
+  }
+
+  /** Marks a batch as settled. Returns whether the cursor moved. */
+  settle(entry: Entry): boolean {
+    entry.done = true
+    const before = this.cursor
+    while (this.entries[0]?.done === true) this.cursor = this.entries.shift()!.to
+    return this.cursor !== before
+  }
+
+  get unsettledSpans(): number {
+    let count = 0
+    for (const entry of this.entries) if (!entry.done) count += entry.count
+    return count
+  }
+}
+
+/** A batch in the spool, as the stages behind it see it. */
+export class EntrySource implements Source<EncodedRequest> {
+  readonly segment: Segment
+  private readonly entry: Entry
+  private readonly isComplete: boolean
+  private readonly host: SegmentHost
+
+  constructor(segment: Segment, entry: Entry, isComplete: boolean, host: SegmentHost) {
+    this.segment = segment
+    this.entry = entry
+    this.isComplete = isComplete
+    this.host = host
+  }
+
+  get isLoadable(): boolean {
+    return this.isComplete && this.segment.holds(this.entry)
+  }
+
+  get isKept(): boolean {
+    return this.isLoadable
+  }
+
+  load(): Promise<EncodedRequest | undefined> {
+    return this.isComplete ? this.host.load(this.segment, this.entry) : Promise.resolve(undefined)
+  }
+
+  quarantine(part: Part<EncodedRequest>): void {
+    this.host.quarantine(this.segment, part)
+  }
+
+  settled(): void {
+    this.host.settled(this.segment, this.entry)
+  }
+}
+
+/** Records of one batch as the request that they are. */
+export const requestOf = (
+  records: ReadonlyArray<SpoolRecord.SpansRecord>,
+  encoding: Encoding,
+  resource: Uint8Array,
+  scopes: { readonly [number: number]: Uint8Array }
+): EncodedRequest => {
+  const byScope = new Map<number, Array<SpoolRecord.SpansRecord>>()
+  for (const record of records) {
+    const list = byScope.get(record.scope)
+    if (list === undefined) byScope.set(record.scope, [record])
+    else list.push(record)
+  }
+  const sections: Array<EncodedSection> = []
+  for (const [number, list] of byScope) {
+    sections.push({
+      scope: scopes[number] ?? encoding.scope({ name: "unknown" }),
+      count: list.reduce((sum, record) => sum + record.count, 0),
+      spans: Buffer.concat(list.map((record) => record.spans))
+    })
+  }
+  return { encoding, resource, sections }
+}

@@ -17,7 +17,8 @@ export const usage = (known: ReadonlyArray<string>): string => `Usage: npm run s
 Names: ${known.join(", ")} (all of them when none is given)
 
 A server that cannot be had on this machine is skipped and the reason printed; with CI=true that is a failure.
-What is fetched and built stays in $XDG_CACHE_HOME/effect-telemetry, else ~/.cache/effect-telemetry.`
+What is fetched and built (some 5 GB) stays in $XDG_CACHE_HOME/effect-telemetry, else ~/.cache/effect-telemetry;
+remove that folder to be rid of it.`
 
 /** What was asked for, or what is wrong with it. */
 export const parse = (argv: ReadonlyArray<string>, known: ReadonlyArray<string>): Arguments | string => {

@@ -46,13 +46,13 @@ export interface Definition<in Fields> {
 
 /** An event: a combinator that wraps an effect in the event's span. */
 export interface BusinessEvent<in out Fields> {
-  /**
-   * Wraps an effect. `result` gives the fields that are known only from the effect's value.
-   */
-  <A = unknown>(
+  /** Wraps an effect. `result` gives the fields that are known only from the effect's value. */
+  <A>(
     fields: Fields,
-    result?: (value: A) => Partial<Fields>
-  ): <B extends A, E, R>(self: Effect.Effect<B, E, R>) => Effect.Effect<B, E, R>
+    result: (value: NoInfer<A>) => Partial<Fields>
+  ): <E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
+  /** Wraps an effect. */
+  (fields: Fields): <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
   /** Adds fields to the innermost enclosing span of this event; does nothing outside of one. */
   readonly annotate: (fields: Partial<Fields>) => Effect.Effect<void>
   /** What it was made from, for the catalogue. */

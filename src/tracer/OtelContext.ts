@@ -176,7 +176,8 @@ export interface Face extends Otel.Span {
   readonly telemetrySpan: OwnSpan
 }
 
-const adopt = (otel: Otel.Span): Tracer.AnySpan | undefined => {
+/** The span of Effect that stands for a span of OpenTelemetry; `undefined` where its ids are none. */
+export const adopt = (otel: Otel.Span): Tracer.AnySpan | undefined => {
   const own = (otel as Partial<Face>).telemetrySpan
   if (own !== undefined) return own
   const context = otel.spanContext()
@@ -260,6 +261,10 @@ const mustLeave = (next: Primitive, fiber: Running, cache: Fiber.Fiber.Cache): b
   fiber._deferredInterrupt === true ||
   (!cache.preventYield && cache.scheduler.shouldYield(fiber))
 
+/** Only a child's stretch runs inside of another. Where a span ends, its stretch ends too. */
+const isChild = (span: Tracer.AnySpan | undefined, parent: Tracer.AnySpan | undefined): boolean =>
+  (span instanceof TelemetrySpan || span instanceof UnsampledSpan) && span.parentSpan === parent
+
 const loop = (first: Primitive, fiber: Running, depth: number): unknown => {
   let cache = fiber.cache
   const { span, tracerContext } = cache
@@ -274,7 +279,7 @@ const loop = (first: Primitive, fiber: Running, depth: number): unknown => {
       if (cache.span === span && cache.tracerContext === tracerContext) break
       if (
         depth >= maximumDepth ||
-        cache.span === undefined ||
+        !isChild(cache.span, span) ||
         cache.tracerContext !== tracerContext ||
         mustLeave(current, fiber, cache)
       ) {

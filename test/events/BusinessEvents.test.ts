@@ -8,7 +8,13 @@ import * as TestTelemetry from "../../src/testing/TestTelemetry.ts"
 
 class Full extends Data.TaggedError("Full")<{ readonly message: string }> {}
 
-const cases = [
+interface Case {
+  readonly wrap: (self: Effect.Effect<unknown>) => Effect.Effect<unknown>
+  readonly name: string
+  readonly attributes: Readonly<Record<string, string | number | boolean | ReadonlyArray<string>>>
+}
+
+const cases: ReadonlyArray<Case> = [
   {
     wrap: BusinessEvents.getFeed(
       { type: "timeline", limit: 20, offset: 0, enrichmentType: "authors" },
@@ -125,7 +131,7 @@ const cases = [
       "external.circuit_breaker_triggered": false
     }
   }
-] as const
+]
 
 describe("BusinessEvents", () => {
   for (const { attributes, name, wrap } of cases) {
@@ -186,7 +192,7 @@ describe("BusinessEvents", () => {
         brief: "a room opens",
         attributes: { "room.id": Attributes.string("the room", (event) => event.roomId) }
       })
-      yield* Effect.succeed({ id: "r1" }).pipe(startRoom({}, (room: { readonly id: string }) => ({ roomId: room.id })))
+      yield* Effect.succeed({ id: "r1" }).pipe(startRoom({}, (room) => ({ roomId: room.id })))
       yield* TestTelemetry.expectTrace({ name: "room.start", attributes: { "room.id": "r1" } })
     }).pipe(Effect.provide(TestTelemetry.layer()))
   )

@@ -33,8 +33,8 @@ export interface BatcherOptions {
   readonly maxSpans: number
   readonly maxBytes: number
   /**
-   * Takes what was encoded since the last call, at the end of every tick and before a batch goes on. Absent where
-   * nobody writes it down.
+   * Takes what was encoded since the last call, at the end of every tick and before a batch goes on; the bytes are
+   * valid only during the call. Absent where nobody writes it down.
    */
   readonly record?: ((scope: Uint8Array, spans: Uint8Array, count: number) => void) | undefined
   /** Takes a batch that is full. */
@@ -107,7 +107,7 @@ export class Batcher implements SpanBatcher {
   private recordFrom(section: Section): void {
     const count = section.count - section.recordedCount
     if (count === 0) return
-    this.options.record!(section.scope, section.writer.copyFrom(section.recordedBytes), count)
+    this.options.record!(section.scope, section.writer.viewFrom(section.recordedBytes), count)
     section.recordedCount = section.count
     section.recordedBytes = section.writer.length
   }

@@ -61,6 +61,8 @@ export interface SpanWriter {
   readonly write: (span: SpanData) => boolean
   /** Bytes written since the last `take`. */
   readonly length: number
+  /** The bytes from an offset to the end, valid until the next write. */
+  readonly viewFrom: (offset: number) => Uint8Array
   /** A copy of the bytes from an offset to the end. */
   readonly copyFrom: (offset: number) => Uint8Array
   /** Forgets the bytes from an offset to the end. */

@@ -136,6 +136,10 @@ class JsonWriter implements SpanWriter {
     return this.position
   }
 
+  viewFrom(offset: number): Uint8Array {
+    return this.buffer.subarray(offset, this.position)
+  }
+
   copyFrom(offset: number): Uint8Array {
     const copy = Buffer.allocUnsafeSlow(this.position - offset)
     this.buffer.copy(copy, 0, offset, this.position)

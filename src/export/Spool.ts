@@ -2,7 +2,7 @@
  * The spool: spans wait on disk, so that they outlive the process that made them.
  *
  * At the end of every tick what was encoded in it is written, by one append, to a segment in a folder of this process'
- * own. When the collector has answered, the segment's cursor moves on, and a segment that is done with is removed. What
+ * own; under load a tick is a millisecond, so that an append serves many requests. When the collector has answered, the segment's cursor moves on, and a segment that is done with is removed. What
  * a process leaves behind, because it was killed or its collector was away, is taken over and sent by the next one that
  * uses the directory; several may at the same time.
  *
@@ -57,6 +57,8 @@ export const segmentEnding = ".spans"
 const heartbeatMillis = 5_000
 /** Heartbeats from one look for dead processes' folders to the next. */
 const heartbeatsPerSearch = 6
+/** Writes come no closer than this: under load one holds the spans of many requests. */
+const writeMillis = 1
 /** How long to leave a disk alone that does not work. */
 const pauseMillis = 5_000
 
@@ -89,6 +91,7 @@ export class Spool {
   private batchStart = 0
   private batchIsComplete = true
   private pausedUntil = 0
+  private lastWriteAt = -writeMillis
   private isFailing = false
   private othersBytes = 0
   /** Everything that touches the disk, one thing after the other. */
@@ -158,13 +161,7 @@ export class Spool {
       this.batchIsComplete = false
       return
     }
-    const number = segment.scopeOf(scope)
-    const time = this.timing.date()
-    const [frame, payload] = SpoolRecord.spans(number, count, time, spans)
-    segment.add(frame)
-    segment.add(payload)
-    segment.oldest = Math.min(segment.oldest, time)
-    segment.newest = Math.max(segment.newest, time)
+    segment.addSpans(segment.scopeOf(scope), count, this.timing.date(), spans)
     this.schedule(segment)
   }
 
@@ -184,6 +181,9 @@ export class Spool {
 
   /** Resolves when everything recorded so far has been written. */
   written(): Promise<void> {
+    for (const segment of this.segments) {
+      if (segment.pendingLength > 0) void this.enqueue("write", () => this.write(segment))
+    }
     return this.chain
   }
 
@@ -193,7 +193,7 @@ export class Spool {
     this.closed = true
     this.cancelHeartbeat?.()
     process.off("exit", this.onExit)
-    await this.chain
+    await this.written()
     await this.enqueue("close", async () => {
       for (const segment of this.segments) {
         if (segment.fd !== undefined) await this.io.close(segment.fd)
@@ -281,7 +281,7 @@ export class Spool {
     if (segment.gone) return
     segment.gone = true
     segment.entries = []
-    segment.pending = []
+    segment.abandonWrites()
     this.segments = this.segments.filter((other) => other !== segment)
     if (this.active === segment) this.active = undefined
     void this.enqueue("remove", async () => {
@@ -302,12 +302,16 @@ export class Spool {
   private schedule(segment: Segment): void {
     if (segment.writeScheduled) return
     segment.writeScheduled = true
-    void this.enqueue("write", () => this.write(segment))
+    const write = (): void => void this.enqueue("write", () => this.write(segment))
+    const wait = this.lastWriteAt + writeMillis - this.timing.now()
+    if (wait <= 0) write()
+    else this.timing.after(wait, write)
   }
 
   private async write(segment: Segment): Promise<void> {
     segment.writeScheduled = false
-    if (segment.gone || segment.broken || segment.pending.length === 0) return
+    if (segment.gone || segment.broken || segment.pendingLength === 0) return
+    this.lastWriteAt = this.timing.now()
     try {
       if (segment.fd === undefined) {
         await this.ready()
@@ -322,12 +326,9 @@ export class Spool {
   }
 
   private async append(segment: Segment): Promise<void> {
-    segment.writing = segment.pending
-    segment.pending = []
-    let length = 0
-    for (const piece of segment.writing) length += piece.length
+    const bytes = segment.beginWrite()
     try {
-      await this.io.write(segment.fd!, segment.writing, segment.written)
+      await this.io.write(segment.fd!, bytes, segment.written)
     } catch (error) {
       // Where room is what is missing, the oldest spans give way, once.
       const oldest = codeOf(error) === "ENOSPC" ? this.segments.find((other) => other !== segment) : undefined
@@ -335,18 +336,15 @@ export class Spool {
       this.give(oldest)
       oldest.written = 0
       await this.io.remove(oldest.path).catch(ignore)
-      await this.io.write(segment.fd!, segment.writing, segment.written)
+      await this.io.write(segment.fd!, bytes, segment.written)
     }
-    segment.written += length
-    segment.writing = []
+    segment.endWrite()
   }
 
   /** Writing does not work: spans wait in memory only, for a while. */
   private failed(segment: Segment, error: unknown): void {
     segment.broken = true
-    segment.end = segment.written
-    segment.pending = []
-    segment.writing = []
+    segment.abandonWrites()
     if (this.active === segment) {
       this.active = undefined
       this.batchStart = 0
@@ -435,7 +433,7 @@ export class Spool {
     if (segment.gone || segment.written === 0) return
     try {
       segment.fd ??= await this.io.open(segment.path)
-      await this.io.write(segment.fd, [SpoolRecord.cursor(segment.cursor)], SpoolRecord.cursorPosition)
+      await this.io.write(segment.fd, SpoolRecord.cursor(segment.cursor), SpoolRecord.cursorPosition)
     } catch (error) {
       // Its spans are sent again by the next process: at least once.
       this.diagnostics.failed(`spool: ${messageOf(error)}`)
@@ -447,7 +445,7 @@ export class Spool {
     const pieces: Array<Uint8Array> = [SpoolRecord.header(), SpoolRecord.meta(encoding.protocol, resource)]
     sections.forEach((section, number) => {
       pieces.push(SpoolRecord.scope(number, section.scope))
-      pieces.push(...SpoolRecord.spans(number, section.count, this.timing.date(), section.spans))
+      pieces.push(SpoolRecord.spans(number, section.count, this.timing.date(), section.spans))
     })
     this.putAside(segment, "refused", Buffer.concat(pieces))
   }
@@ -634,7 +632,7 @@ export class Spool {
       for (const segment of this.segments) {
         if (segment.gone || segment.broken) continue
         // A write that is under way is made again, at the same place: it may not be finished.
-        const pieces = [...segment.writing, ...segment.pending]
+        const pieces = segment.unwritten
         if (pieces.length === 0) continue
         segment.fd ??= this.io.openSync(segment.path)
         this.io.writeSync(segment.fd, pieces, segment.written)

@@ -9,8 +9,8 @@ export interface SpoolIo {
   /** Creates a file that must not exist. */
   readonly create: (file: string) => Promise<number>
   readonly open: (file: string) => Promise<number>
-  /** Writes all of the pieces from a position on. */
-  readonly write: (fd: number, pieces: ReadonlyArray<Uint8Array>, position: number) => Promise<void>
+  /** Writes all of the bytes from a position on. */
+  readonly write: (fd: number, bytes: Uint8Array, position: number) => Promise<void>
   readonly read: (fd: number, length: number, position: number) => Promise<Buffer>
   readonly close: (fd: number) => Promise<void>
   readonly readFile: (file: string) => Promise<Buffer>
@@ -28,31 +28,19 @@ export interface SpoolIo {
   readonly writeSync: (fd: number, pieces: ReadonlyArray<Uint8Array>, position: number) => void
 }
 
-const write = (fd: number, pieces: ReadonlyArray<Uint8Array>, position: number): Promise<void> =>
+const write = (fd: number, bytes: Uint8Array, position: number): Promise<void> =>
   new Promise((resolve, reject) => {
-    fs.writev(fd, pieces, position, (error, written) => {
-      if (error !== null) return reject(error)
-      const rest = behind(pieces, written)
-      if (rest.length === 0) return resolve()
-      // Less than all is written where the disk is nearly full: the next try says what is wrong.
-      if (written === 0) return reject(new Error("nothing could be written"))
-      write(fd, rest, position + written).then(resolve, reject)
-    })
-  })
-
-/** What remains of pieces when so many bytes of them are done. */
-const behind = (pieces: ReadonlyArray<Uint8Array>, done: number): Array<Uint8Array> => {
-  let left = done
-  const rest: Array<Uint8Array> = []
-  for (const piece of pieces) {
-    if (left >= piece.length) left -= piece.length
-    else {
-      rest.push(left === 0 ? piece : piece.subarray(left))
-      left = 0
+    const next = (at: number): void => {
+      fs.write(fd, bytes, at, bytes.length - at, position + at, (error, count) => {
+        if (error !== null) return reject(error)
+        if (at + count === bytes.length) return resolve()
+        // Less than all is written where the disk is nearly full: the next try says what is wrong.
+        if (count === 0) return reject(new Error("nothing could be written"))
+        next(at + count)
+      })
     }
-  }
-  return rest
-}
+    next(0)
+  })
 
 const read = (fd: number, length: number, position: number): Promise<Buffer> =>
   new Promise((resolve, reject) => {

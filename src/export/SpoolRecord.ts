@@ -18,8 +18,8 @@
  *   SpoolRecord.header(),
  *   SpoolRecord.meta("http/protobuf", Buffer.from("resource")),
  *   SpoolRecord.scope(0, Buffer.from("scope")),
- *   ...SpoolRecord.spans(0, 1, 0, Buffer.from("first")),
- *   ...SpoolRecord.spans(0, 1, 0, Buffer.from("second"))
+ *   SpoolRecord.spans(0, 1, 0, Buffer.from("first")),
+ *   SpoolRecord.spans(0, 1, 0, Buffer.from("second"))
  * ])
  * segment[segment.indexOf("first")]! ^= 1
  * const read = SpoolRecord.read(segment)
@@ -98,46 +98,57 @@ export const cursor = (offset: number): Buffer => {
 }
 
 /** How the segment's spans are encoded, and the resource that they belong to. */
-export const meta = (protocol: string, resource: Uint8Array): Buffer =>
-  Buffer.concat(record(kindMeta, 0, Buffer.from([protocol === "http/json" ? 1 : 0]), resource))
+export const meta = (protocol: string, resource: Uint8Array): Buffer => {
+  const payload = Buffer.concat([Buffer.from([protocol === "http/json" ? 1 : 0]), resource])
+  const record = Buffer.allocUnsafe(frameLength + payload.length)
+  payload.copy(record, frameLength)
+  frame(record, 0, kindMeta, 0, record.length)
+  return record
+}
 
 /** A scope, by a number of its own. */
-export const scope = (number: number, bytes: Uint8Array): Buffer =>
-  Buffer.concat(record(kindScope, number, Buffer.alloc(0), bytes))
+export const scope = (number: number, bytes: Uint8Array): Buffer => {
+  const record = Buffer.allocUnsafe(frameLength + bytes.length)
+  record.set(bytes, frameLength)
+  frame(record, 0, kindScope, number, record.length)
+  return record
+}
 
-/** Spans, in two pieces. */
-export const spans = (
-  scope: number,
-  count: number,
-  time: number,
-  bytes: Uint8Array
-): readonly [Uint8Array, Uint8Array] => {
-  const prefix = Buffer.allocUnsafe(spansPrefix)
-  prefix.writeUInt32LE(count, 0)
-  prefix.writeDoubleLE(time, 4)
-  return record(kindSpans, scope, prefix, bytes)
+/** Spans. */
+export const spans = (scope: number, count: number, time: number, bytes: Uint8Array): Buffer => {
+  const record = Buffer.allocUnsafe(spansLength(bytes.length))
+  writeSpans(record, 0, scope, count, time, bytes)
+  return record
 }
 
 /** How long a record of spans is. */
 export const spansLength = (bytes: number): number => frameLength + spansPrefix + bytes
 
-const record = (
-  kind: number,
-  number: number,
-  prefix: Uint8Array,
-  payload: Uint8Array
-): readonly [Uint8Array, Uint8Array] => {
-  const frame = Buffer.allocUnsafe(frameLength + prefix.length)
-  mark.copy(frame)
-  frame[4] = kind
-  frame[5] = 0
-  frame.writeUInt16LE(number, 6)
-  frame.writeUInt32LE(prefix.length + payload.length, 8)
-  frame.set(prefix, frameLength)
-  let sum = crc32(frame.subarray(4, 12))
-  sum = crc32(prefix, sum)
-  frame.writeUInt32LE(crc32(payload, sum), 12)
-  return [frame, payload]
+/** Writes a record of spans into a buffer that has room for it; returns where it ends. */
+export const writeSpans = (
+  target: Buffer,
+  at: number,
+  scope: number,
+  count: number,
+  time: number,
+  bytes: Uint8Array
+): number => {
+  const end = at + spansLength(bytes.length)
+  target.writeUInt32LE(count, at + frameLength)
+  target.writeDoubleLE(time, at + frameLength + 4)
+  target.set(bytes, at + frameLength + spansPrefix)
+  frame(target, at, kindSpans, scope, end)
+  return end
+}
+
+/** Mark, checksum over everything behind it, kind, number, length. */
+const frame = (target: Buffer, at: number, kind: number, number: number, end: number): void => {
+  mark.copy(target, at)
+  target[at + 8] = kind
+  target[at + 9] = 0
+  target.writeUInt16LE(number, at + 10)
+  target.writeUInt32LE(end - at - frameLength, at + 12)
+  target.writeUInt32LE(crc32(target.subarray(at + 8, end)), at + 4)
 }
 
 /** Reads a segment, or what is left of it. Never throws. */
@@ -160,9 +171,9 @@ export const read = (bytes: Buffer): Read => {
       at = next
       continue
     }
-    const number = bytes.readUInt16LE(at + 6)
+    const number = bytes.readUInt16LE(at + 10)
     const to = at + frameLength + payload.length
-    switch (bytes[at + 4]) {
+    switch (bytes[at + 8]) {
       case kindMeta:
         protocol = payload[0] === 1 ? "http/json" : "http/protobuf"
         resource = payload.subarray(1)
@@ -196,11 +207,11 @@ export const readSpans = (bytes: Buffer): ReadonlyArray<SpansRecord> | undefined
     const payload = payloadAt(bytes, at)
     if (payload === undefined) return undefined
     const to = at + frameLength + payload.length
-    if (bytes[at + 4] === kindSpans) {
+    if (bytes[at + 8] === kindSpans) {
       all.push({
         from: at,
         to,
-        scope: bytes.readUInt16LE(at + 6),
+        scope: bytes.readUInt16LE(at + 10),
         count: payload.readUInt32LE(0),
         time: payload.readDoubleLE(4),
         spans: payload.subarray(spansPrefix)
@@ -221,12 +232,12 @@ const cursorOf = (bytes: Buffer): number => {
 /** The payload of the record at an offset, if there is one. */
 const payloadAt = (bytes: Buffer, at: number): Buffer | undefined => {
   if (at + frameLength > bytes.length || !bytes.subarray(at, at + mark.length).equals(mark)) return undefined
-  const length = bytes.readUInt32LE(at + 8)
-  const start = at + frameLength
-  if (length > bytes.length - start) return undefined
-  const payload = bytes.subarray(start, start + length)
-  if (bytes[at + 4] === kindSpans && length < spansPrefix) return undefined
-  return crc32(payload, crc32(bytes.subarray(at + 4, at + 12))) === bytes.readUInt32LE(at + 12) ? payload : undefined
+  const length = bytes.readUInt32LE(at + 12)
+  const end = at + frameLength + length
+  if (end > bytes.length || (bytes[at + 8] === kindSpans && length < spansPrefix)) return undefined
+  return crc32(bytes.subarray(at + 8, end)) === bytes.readUInt32LE(at + 4)
+    ? bytes.subarray(at + frameLength, end)
+    : undefined
 }
 
 const nextRecord = (bytes: Buffer, from: number): number => {
@@ -238,8 +249,8 @@ const nextRecord = (bytes: Buffer, from: number): number => {
 
 /** The count that a damaged record states, where it could be true. */
 const countIn = (bytes: Buffer, at: number, to: number): number => {
-  if (at + frameLength + 4 > to || bytes[at + 4] !== kindSpans) return 1
+  if (at + frameLength + 4 > to || bytes[at + 8] !== kindSpans) return 1
   const count = bytes.readUInt32LE(at + frameLength)
   // A span takes at least its identifiers and times.
-  return count >= 1 && count <= bytes.readUInt32LE(at + 8) / 48 && count <= 100_000 ? count : 1
+  return count >= 1 && count <= bytes.readUInt32LE(at + 12) / 48 && count <= 100_000 ? count : 1
 }

@@ -8,6 +8,9 @@ import type { EncodedSection, Encoding } from "./OtlpEncoder.ts"
 import type { EncodedRequest } from "./OtlpSink.ts"
 import * as SpoolRecord from "./SpoolRecord.ts"
 
+const bufferSize = 16 * 1024
+const keptBufferSize = 1024 * 1024
+
 /** Where a batch lies in its segment. */
 export interface Entry {
   readonly from: number
@@ -38,9 +41,11 @@ export class Segment {
   end = 0
   /** Up to where it is written. */
   written = 0
-  /** What waits to be written from `written` on, and what is being written just now. */
-  pending: Array<Uint8Array> = []
-  writing: Array<Uint8Array> = []
+  /** What waits to be written, behind what is being written just now (from `written` on). */
+  pending: Buffer
+  pendingLength = 0
+  writing: Buffer | undefined
+  private spare: Buffer | undefined
   /** Up to where everything has been settled. */
   cursor = SpoolRecord.headerLength
   cursorScheduled = false
@@ -61,11 +66,67 @@ export class Segment {
     this.encoding = encoding
     this.resource = resource
     this.host = host
+    this.pending = Buffer.allocUnsafeSlow(bufferSize)
   }
 
   add(bytes: Uint8Array): void {
-    this.pending.push(bytes)
-    this.end += bytes.length
+    this.reserve(bytes.length)
+    this.pending.set(bytes, this.pendingLength)
+    this.advance(bytes.length)
+  }
+
+  addSpans(scope: number, count: number, time: number, spans: Uint8Array): void {
+    const length = SpoolRecord.spansLength(spans.length)
+    this.reserve(length)
+    SpoolRecord.writeSpans(this.pending, this.pendingLength, scope, count, time, spans)
+    this.advance(length)
+    this.oldest = Math.min(this.oldest, time)
+    this.newest = Math.max(this.newest, time)
+  }
+
+  private advance(length: number): void {
+    this.pendingLength += length
+    this.end += length
+  }
+
+  private reserve(length: number): void {
+    const needed = this.pendingLength + length
+    if (needed <= this.pending.length) return
+    const larger = Buffer.allocUnsafeSlow(Math.max(needed, this.pending.length * 2))
+    this.pending.copy(larger, 0, 0, this.pendingLength)
+    this.pending = larger
+  }
+
+  /** What waits begins to be written. */
+  beginWrite(): Buffer {
+    const writing = this.pending.subarray(0, this.pendingLength)
+    const before = this.pending
+    this.pending = this.spare ?? Buffer.allocUnsafeSlow(bufferSize)
+    this.spare = before.length <= keptBufferSize ? before : undefined
+    this.pendingLength = 0
+    this.writing = writing
+    return writing
+  }
+
+  /** What was being written is. */
+  endWrite(): void {
+    this.written += this.writing?.length ?? 0
+    this.writing = undefined
+  }
+
+  /** Forgets what is not written. */
+  abandonWrites(): void {
+    this.end = this.written
+    this.pendingLength = 0
+    this.writing = undefined
+  }
+
+  /** What is not written for certain. */
+  get unwritten(): Array<Uint8Array> {
+    const pieces: Array<Uint8Array> = []
+    if (this.writing !== undefined) pieces.push(this.writing)
+    if (this.pendingLength > 0) pieces.push(this.pending.subarray(0, this.pendingLength))
+    return pieces
   }
 
   /** The number of a scope, which is written where it is new. */

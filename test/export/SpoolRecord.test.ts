@@ -5,7 +5,7 @@ import * as SpoolRecord from "../../src/export/SpoolRecord.ts"
 const start = [SpoolRecord.header(), SpoolRecord.meta("http/protobuf", Buffer.from("resource"))]
 const spans = (text: string, count = 1) => SpoolRecord.spans(0, count, 1_700_000_000_000, Buffer.from(text))
 const segmentOf = (...texts: ReadonlyArray<string>): Buffer =>
-  Buffer.concat([...start, SpoolRecord.scope(0, Buffer.from("scope")), ...texts.flatMap((text) => spans(text))])
+  Buffer.concat([...start, SpoolRecord.scope(0, Buffer.from("scope")), ...texts.map((text) => spans(text))])
 
 const textsOf = (read: SpoolRecord.Read): Array<string> =>
   read._tag === "Segment" ? read.spans.map((record) => Buffer.from(record.spans).toString()) : []
@@ -19,7 +19,7 @@ describe("SpoolRecord", () => {
         SpoolRecord.header(),
         SpoolRecord.meta(protocol, Buffer.from(resource)),
         SpoolRecord.scope(3, Buffer.from("scope")),
-        ...texts.flatMap((text, i) => SpoolRecord.spans(3, i, i * 1.5, Buffer.from(text)))
+        ...texts.map((text, i) => SpoolRecord.spans(3, i, i * 1.5, Buffer.from(text)))
       ])
       const read = SpoolRecord.read(bytes)
       expect(read).toMatchObject({ _tag: "Segment", protocol, damaged: [] })
@@ -62,9 +62,9 @@ describe("SpoolRecord", () => {
   })
 
   it("the mark of a record within a payload misleads nobody", () => {
-    const inner = Buffer.concat(spans("inner")).toString("latin1")
+    const inner = spans("inner").toString("latin1")
     const payload = Buffer.from(`before ${inner} after`, "latin1")
-    const whole = Buffer.concat([...start, ...SpoolRecord.spans(0, 1, 0, payload), ...spans("next")])
+    const whole = Buffer.concat([...start, SpoolRecord.spans(0, 1, 0, payload), spans("next")])
     expect(textsOf(SpoolRecord.read(whole))).toHaveLength(2)
   })
 
@@ -88,7 +88,7 @@ describe("SpoolRecord", () => {
 
   it("tells how many spans a damaged record held, where that can be told", () => {
     const big = SpoolRecord.spans(0, 7, 0, Buffer.alloc(1_000))
-    const whole = Buffer.concat([...start, ...big, ...spans("next")])
+    const whole = Buffer.concat([...start, big, spans("next")])
     whole[whole.length - 100]! ^= 1
     const read = SpoolRecord.read(whole)
     expect(read).toMatchObject({ damaged: [{ spans: 7 }] })

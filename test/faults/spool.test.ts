@@ -329,15 +329,14 @@ describe("Spool", () => {
     const full = Object.assign(new Error("ENOSPC: no space left on device"), { code: "ENOSPC" })
     const small: SpoolOptions["io"] = {
       ...io,
-      write: async (fd, pieces, position) => {
-        const length = pieces.reduce((sum, piece) => sum + piece.length, 0)
-        if (length > room) {
+      write: async (fd, bytes, position) => {
+        if (bytes.length > room) {
           // What a disk does: it takes what it can.
-          await io.write(fd, [Buffer.concat(pieces).subarray(0, room)], position)
+          await io.write(fd, bytes.subarray(0, room), position)
           throw full
         }
-        room -= length
-        return io.write(fd, pieces, position)
+        room -= bytes.length
+        return io.write(fd, bytes, position)
       },
       remove: async (file) => {
         // Deleting needs no space, and gives some back.

@@ -40,6 +40,7 @@ import * as Output from "./internal/telemetry/output.ts"
 import * as Resource from "./internal/telemetry/resource.ts"
 import { installSignalFlush } from "./internal/telemetry/signals.ts"
 import * as Propagators from "./propagation/Propagators.ts"
+import * as Trust from "./propagation/Trust.ts"
 import * as TelemetryConfig from "./TelemetryConfig.ts"
 import type { RedactionOptions } from "./tracer/Redaction.ts"
 import * as Disabled from "./tracer/Disabled.ts"
@@ -67,6 +68,11 @@ export interface Options extends Omit<TelemetryConfig.TelemetryOptions, "exporte
   readonly redaction?: RedactionOptions | false | undefined
   /** Whether the active context of `@opentelemetry/api` follows the current span. Default true. */
   readonly interoperation?: boolean | undefined
+  /**
+   * Which callers' ids, sampling and baggage are taken over, and to which hosts baggage is sent. Default: every caller, no host.
+   * A server that strangers can reach names its callers.
+   */
+  readonly trust?: Trust.Options | undefined
   /**
    * What becomes of the loggers: `keep` gives trace ids to those that are installed where the layer is built, `json` and
    * `pretty` replace them, `off` leaves them alone. Default `keep`.
@@ -96,13 +102,21 @@ export const flush = (timeout?: Duration.Input): Effect.Effect<FlushResult, neve
   Effect.flatMap(Telemetry, (telemetry) => telemetry.flush(timeout))
 
 /** Counters of spans, and what is where now. */
-export const status: Effect.Effect<Status, never, Telemetry> = Effect.flatMap(Telemetry, (telemetry) => telemetry.status)
+export const status: Effect.Effect<Status, never, Telemetry> = Effect.flatMap(
+  Telemetry,
+  (telemetry) => telemetry.status
+)
 
 /** How long a flush takes at most, where nothing else is said. */
 export const defaultFlushTimeout: Duration.Duration = Duration.seconds(5)
 
 /** Tracing with settings in code, which go before the environment. */
-export const layer = (options: Options = {}): Layer.Layer<Telemetry, TelemetryConfig.TelemetryConfigError> =>
+export const layer = (
+  options: Options = {}
+): Layer.Layer<Telemetry, TelemetryConfig.TelemetryConfigError | Trust.TrustError> =>
+  options.trust === undefined ? configured(options) : Layer.merge(configured(options), Trust.layer(options.trust))
+
+const configured = (options: Options): Layer.Layer<Telemetry, TelemetryConfig.TelemetryConfigError> =>
   Layer.unwrap(
     Effect.map(TelemetryConfig.load(configOptions(options)), (config) => {
       const logs = logsLayer(options.logs ?? "keep")
@@ -111,7 +125,9 @@ export const layer = (options: Options = {}): Layer.Layer<Telemetry, TelemetryCo
   )
 
 /** Tracing as the environment says. */
-export const TelemetryLive: Layer.Layer<Telemetry, TelemetryConfig.TelemetryConfigError> = Layer.suspend(() => layer())
+export const TelemetryLive: Layer.Layer<Telemetry, TelemetryConfig.TelemetryConfigError> = Layer.suspend(() =>
+  configured({})
+)
 
 const configOptions = (options: Options): TelemetryConfig.TelemetryOptions => {
   const { exporter, ...others } = options
@@ -214,7 +230,10 @@ const start = (
           ),
         status: Effect.sync(output.status)
       })
-    ).pipe(Context.add(EffectTracer.Tracer, tracer), Context.add(References.TracerEnabled, true)) as Context.Context<Telemetry>
+    ).pipe(
+      Context.add(EffectTracer.Tracer, tracer),
+      Context.add(References.TracerEnabled, true)
+    ) as Context.Context<Telemetry>
   })
 
 const samplerOf = (description: TelemetryConfig.SamplerDescription): Sampler.Sampler => {

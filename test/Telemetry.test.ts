@@ -126,7 +126,9 @@ describe("Telemetry", () => {
         yield* Effect.fail(new Broken({ message: "no" })).pipe(Effect.withSpan("work"), Effect.ignore)
         yield* Telemetry.flush()
         seen.push(...instead.getFinishedSpans().map((span) => span.name))
-        seen.push(...beside.getFinishedSpans().map((span) => `${span.name} ${span.status.code} ${span.events[0]!.name}`))
+        seen.push(
+          ...beside.getFinishedSpans().map((span) => `${span.name} ${span.status.code} ${span.events[0]!.name}`)
+        )
       }).pipe(
         Effect.provide(
           live({}, [], {
@@ -164,10 +166,7 @@ describe("Telemetry", () => {
         )
         const otel = yield* currentOtelSpan
         otel.setAttribute("set.by", "OtelTracer")
-      }).pipe(
-        Effect.withSpan("ours"),
-        Effect.provide(live({}, [], { enabled: true, endpoint: collector.endpoint }))
-      )
+      }).pipe(Effect.withSpan("ours"), Effect.provide(live({}, [], { enabled: true, endpoint: collector.endpoint })))
       const theirs = collector.spans.find((span) => span.name === "theirs")!
       const ours = collector.spans.find((span) => span.name === "ours")!
       assert.strictEqual(theirs.parentSpanId, ours.spanId)
@@ -205,9 +204,7 @@ describe("Telemetry", () => {
           yield* Telemetry.flush("50 millis")
         }
       }).pipe(
-        Effect.provide(
-          live({}, lines, { enabled: true, endpoint: "http://127.0.0.1:1", shutdownTimeout: "50 millis" })
-        )
+        Effect.provide(live({}, lines, { enabled: true, endpoint: "http://127.0.0.1:1", shutdownTimeout: "50 millis" }))
       )
       assert.strictEqual(lines.length, 3, lines.join("\n"))
       assert.match(lines[1]!, /ECONNREFUSED/)
@@ -255,7 +252,9 @@ describe("logs", () => {
   it.live("a line inside of a span carries trace_id and span_id; active ids win over an annotation of that name", () =>
     Effect.gen(function* () {
       const { ids, lines } = yield* logged((lines) =>
-        Telemetry.layer({ enabled: true, exporter: "none", flushOnSignals: false }).pipe(Layer.provide(capturing(lines)))
+        Telemetry.layer({ enabled: true, exporter: "none", flushOnSignals: false }).pipe(
+          Layer.provide(capturing(lines))
+        )
       )
       const line = JSON.parse(lines.find((candidate) => candidate.includes("inside"))!)
       assert.deepInclude(line.annotations, { trace_id: ids[0], span_id: ids[1], user: "u1" })

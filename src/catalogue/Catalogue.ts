@@ -47,7 +47,9 @@ export interface CatalogueSpan {
   readonly attributes: ReadonlyArray<CatalogueAttribute>
 }
 
-const attributesOf = (...tables: ReadonlyArray<AttributeTable<never> | undefined>): ReadonlyArray<CatalogueAttribute> => {
+const attributesOf = (
+  ...tables: ReadonlyArray<AttributeTable<never> | undefined>
+): ReadonlyArray<CatalogueAttribute> => {
   const found = new Map<string, CatalogueAttribute>()
   for (const table of tables) {
     for (const [key, { brief, type, values }] of Object.entries(table ?? {})) {
@@ -108,16 +110,14 @@ export const spans: ReadonlyArray<CatalogueSpan> = [
   },
   ...DatabaseAttributes.spanNames.map(database),
   ...services.flatMap(operationsOf),
-  ...Object.values(BusinessEvents).map(
-    ({ definition }): CatalogueSpan => ({
-      name: definition.name,
-      group: "event",
-      service: undefined,
-      kind: "internal",
-      brief: definition.brief,
-      attributes: attributesOf(definition.attributes as AttributeTable<never>)
-    })
-  )
+  ...Object.values(BusinessEvents).map(({ definition }): CatalogueSpan => ({
+    name: definition.name,
+    group: "event",
+    service: undefined,
+    kind: "internal",
+    brief: definition.brief,
+    attributes: attributesOf(definition.attributes as AttributeTable<never>)
+  }))
 ]
 
 /** What every span may carry. */

@@ -3,7 +3,15 @@
  *
  * @internal
  */
-import { type CatalogueAttribute, type CatalogueSpan, common, type Group, older, retryEvent, spans } from "./Catalogue.ts"
+import {
+  type CatalogueAttribute,
+  type CatalogueSpan,
+  common,
+  type Group,
+  older,
+  retryEvent,
+  spans
+} from "./Catalogue.ts"
 
 const escape = (text: string): string => text.replaceAll("|", "\\|")
 

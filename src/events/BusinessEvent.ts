@@ -69,9 +69,7 @@ export const make = <Fields>(definition: Definition<Fields>): BusinessEvent<Fiel
   const compiled = Attributes.compile(definition.attributes)
   const { nameParts } = definition
   const nameOf =
-    nameParts === undefined
-      ? () => definition.name
-      : (fields: Fields) => fill(definition.name, nameParts(fields))
+    nameParts === undefined ? () => definition.name : (fields: Fields) => fill(definition.name, nameParts(fields))
   const matches = matcher(definition.name)
   const annotateSpan = (span: Tracer.Span, fields: Partial<Fields>): void =>
     Attributes.each(compiled, fields as Fields, (key, value) => span.attribute(key, value))
@@ -124,10 +122,7 @@ const matcher = (template: string): ((name: string) => boolean) => {
   return (name) => pattern.test(name)
 }
 
-const enclosing = (
-  from: Tracer.AnySpan | undefined,
-  matches: (name: string) => boolean
-): Tracer.Span | undefined => {
+const enclosing = (from: Tracer.AnySpan | undefined, matches: (name: string) => boolean): Tracer.Span | undefined => {
   let span = from
   while (span !== undefined && span._tag === "Span") {
     if (matches(span.name)) return span

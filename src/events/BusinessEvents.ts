@@ -201,7 +201,9 @@ export const engagement = BusinessEvent.make<{
   brief: "a listener's engagement is counted",
   nameParts: (event) => ({ event: event.type }),
   attributes: {
-    "engagement.event_type": Attributes.string("what the listener did", (event) => event.type, { values: engagementTypes }),
+    "engagement.event_type": Attributes.string("what the listener did", (event) => event.type, {
+      values: engagementTypes
+    }),
     "post.id": Attributes.string("with which post", (event) => event.postId),
     "user.id": Attributes.string("who", (event) => event.userId),
     "engagement.play_count": Attributes.int("how often it was played by now", (event) => event.playCount),

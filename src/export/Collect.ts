@@ -25,7 +25,7 @@ export interface CollectOptions {
 }
 
 /** Raw spans that may wait within a tick. */
-const slotCount = 4096
+const slotCount = 256
 
 export class Collect implements SpanReceiver {
   readonly takesUnsampled: boolean

@@ -42,9 +42,8 @@ export const make = (service: string, options: CircuitOptions = {}): Effect.Effe
     }).pipe(Effect.provide(CircuitBreaker.layerStoreMemory())),
     (breaker): Circuit => ({
       pass: <A, R>(attempt: Effect.Effect<A, Reason, R>) =>
-        Effect.mapError(
-          breaker.execute(attempt, { key: service, classify }),
-          (error): Reason => (error._tag === "CircuitBreakerError" ? rejection(service, error) : error)
+        Effect.mapError(breaker.execute(attempt, { key: service, classify }), (error): Reason =>
+          error._tag === "CircuitBreakerError" ? rejection(service, error) : error
         ),
       state: Effect.map(Effect.orDie(breaker.state(service)), (state) => state._tag)
     })

@@ -119,7 +119,11 @@ export const before = (
 ): Effect.Effect<void, Reason> | undefined => {
   const own = rules.filter(({ target }) => target === prefix || target === `${prefix}.${operation}`)
   if (own.length === 0) return undefined
-  return Effect.forEach(own.map(({ fault }) => strike(fault)), (effect) => effect, { discard: true })
+  return Effect.forEach(
+    own.map(({ fault }) => strike(fault)),
+    (effect) => effect,
+    { discard: true }
+  )
 }
 
 const unavailable = Effect.fail(new Unavailable({ message: "a fault on purpose (FAULTS)", notActed: true }))

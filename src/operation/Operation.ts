@@ -124,8 +124,10 @@ export interface ServiceInfo<E extends AnyServiceError> {
 }
 
 /** A service's operations. */
-export interface Table<E extends AnyServiceError, Entries extends { readonly [key: string]: AnyEntry }>
-  extends ServiceInfo<E> {
+export interface Table<
+  E extends AnyServiceError,
+  Entries extends { readonly [key: string]: AnyEntry }
+> extends ServiceInfo<E> {
   readonly operations: Entries
 }
 

@@ -152,15 +152,7 @@ export class CircuitOpen extends Data.TaggedError("CircuitOpen")<
 
 /** Every reason for which an operation fails. */
 export type Reason =
-  | RateLimited
-  | Unauthorized
-  | NotFound
-  | Conflict
-  | InvalidRequest
-  | Unavailable
-  | Timeout
-  | Decode
-  | CircuitOpen
+  RateLimited | Unauthorized | NotFound | Conflict | InvalidRequest | Unavailable | Timeout | Decode | CircuitOpen
 
 /** The tags of all reasons: what `error.type` says on the span of a failed operation. */
 export type Tag = Reason["_tag"]
@@ -252,7 +244,10 @@ export const systemCode = (error: unknown): string | undefined => {
     const current = queue[read]
     if (!Predicate.isObject(current)) continue
     const code: unknown = (current as { code?: unknown }).code
-    if (typeof code === "string" && (/^E[A-Z]+$/.test(code) || code.startsWith("UND_ERR") || code.includes("CERT") || code.startsWith("UNABLE_TO"))) {
+    if (
+      typeof code === "string" &&
+      (/^E[A-Z]+$/.test(code) || code.startsWith("UND_ERR") || code.includes("CERT") || code.startsWith("UNABLE_TO"))
+    ) {
       return code
     }
     if (Predicate.isObject(code)) queue.push(code)

@@ -91,10 +91,8 @@ export const Current: Context.Reference<RetryPolicyInput | undefined> = Context.
 const withPolicy: {
   (policy: RetryPolicyInput): <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
   <A, E, R>(self: Effect.Effect<A, E, R>, policy: RetryPolicyInput): Effect.Effect<A, E, R>
-} = dual(
-  2,
-  <A, E, R>(self: Effect.Effect<A, E, R>, policy: RetryPolicyInput): Effect.Effect<A, E, R> =>
-    Effect.provideService(self, Current, policy)
+} = dual(2, <A, E, R>(self: Effect.Effect<A, E, R>, policy: RetryPolicyInput): Effect.Effect<A, E, R> =>
+  Effect.provideService(self, Current, policy)
 )
 
 export {
@@ -103,12 +101,7 @@ export {
 }
 
 /** Whether a failed attempt may be followed by another. `remainingMillis` is what the operation's deadline leaves. */
-export const allows = (
-  policy: RetryPolicy,
-  reason: Reason,
-  idempotent: boolean,
-  remainingMillis: number
-): boolean => {
+export const allows = (policy: RetryPolicy, reason: Reason, idempotent: boolean, remainingMillis: number): boolean => {
   if (policy.attempts <= 1 || !reason.isRetryable) return false
   if (!idempotent && reason.mayHaveActed) return false
   const asked = retryAfterOf(reason)
@@ -125,7 +118,9 @@ export const schedule = (policy: RetryPolicy): Schedule.Schedule<Duration.Durati
       const backoff = Math.min(Duration.toMillis(metadata.duration), Duration.toMillis(policy.maxDelay))
       return Effect.map(Random.next, (random) => {
         const jittered = backoff * (1 - policy.jitter + 2 * policy.jitter * random)
-        return Duration.millis(Math.round(asked === undefined ? jittered : Math.max(jittered, Duration.toMillis(asked))))
+        return Duration.millis(
+          Math.round(asked === undefined ? jittered : Math.max(jittered, Duration.toMillis(asked)))
+        )
       })
     })
   )

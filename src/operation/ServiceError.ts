@@ -67,7 +67,13 @@ export const ServiceError = <const Tag extends string>(tag: Tag, service: string
     }
     override toJSON(): unknown {
       const { _tag, code, message, status } = this.reason
-      return { _tag: tag, service, operation: this.operation, message: this.message, reason: { _tag, message, status, code } }
+      return {
+        _tag: tag,
+        service,
+        operation: this.operation,
+        message: this.message,
+        reason: { _tag, message, status, code }
+      }
     }
   }
   return Base as unknown as ServiceErrorClass<Tag>

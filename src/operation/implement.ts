@@ -160,7 +160,8 @@ const perform = (
         ? retrying(operation, runtime, policy, input, startMillis, span, attempt, reason)
         : Effect.fail(failed(operation, runtime, span, fiber, reason))
     )
-    const bounded = runtime.deadlineMillis === Infinity ? attempts : withDeadline(operation, runtime, span, fiber, policy, attempts)
+    const bounded =
+      runtime.deadlineMillis === Infinity ? attempts : withDeadline(operation, runtime, span, fiber, policy, attempts)
     return span === undefined || operation.result.length === 0
       ? bounded
       : Effect.map(bounded, (result) => {
@@ -216,7 +217,9 @@ const withDeadline = (
     : Effect.timeoutOrElse(attempts, {
         duration: runtime.deadlineMillis,
         orElse: () =>
-          Effect.fail(failed(operation, runtime, span, fiber, timeout(runtime, runtime.deadlineMillis, "the operation")))
+          Effect.fail(
+            failed(operation, runtime, span, fiber, timeout(runtime, runtime.deadlineMillis, "the operation"))
+          )
       })
 
 const mayRetry = (
@@ -230,7 +233,12 @@ const mayRetry = (
 ): boolean => {
   const { idempotent } = operation.entry
   const remaining = runtime.deadlineMillis - (fiber.getRef(Clock.Clock).currentTimeMillisUnsafe() - startMillis)
-  return RetryPolicy.allows(policy, reason, typeof idempotent === "function" ? idempotent(input) : idempotent, remaining)
+  return RetryPolicy.allows(
+    policy,
+    reason,
+    typeof idempotent === "function" ? idempotent(input) : idempotent,
+    remaining
+  )
 }
 
 /** The attempts after the first, which failed for a reason that another may mend. */
@@ -345,9 +353,7 @@ const streamed = (
           })
         ),
         Stream.catch((reason) =>
-          Stream.fromEffect(
-            Effect.withFiber((fiber) => Effect.fail(failed(operation, runtime, span, fiber, reason)))
-          )
+          Stream.fromEffect(Effect.withFiber((fiber) => Effect.fail(failed(operation, runtime, span, fiber, reason))))
         )
       )
     })

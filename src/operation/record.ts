@@ -34,7 +34,8 @@ export interface ServiceSuccess {
 
 /** The tag by which a failure is known: its reason's, else its own, else the name of its class. */
 export const errorType = (error: unknown): string => {
-  if (Predicate.hasProperty(error, "reason") && Predicate.hasProperty(error.reason, "_tag")) return String(error.reason._tag)
+  if (Predicate.hasProperty(error, "reason") && Predicate.hasProperty(error.reason, "_tag"))
+    return String(error.reason._tag)
   if (Predicate.hasProperty(error, "_tag")) return String(error._tag)
   return error instanceof Error ? error.constructor.name || error.name : typeof error
 }

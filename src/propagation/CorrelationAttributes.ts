@@ -1,11 +1,9 @@
 /**
  * What is set once for a request and appears on every span made under it: names and meanings, for the catalogue.
  */
-import * as Attributes from "../operation/Attributes.ts"
-
-export const attributes: Attributes.AttributeTable<never> = {
-  "user.id": Attributes.string("the user for whom it happens"),
-  "organization.id": Attributes.string("the user's organization"),
-  "request.id": Attributes.string("the request: `X-Request-ID`"),
-  "trace.correlation_id": Attributes.string("what belongs together across requests: `X-Correlation-ID`")
-}
+export const attributes = {
+  "user.id": { type: "string", brief: "the user for whom it happens" },
+  "organization.id": { type: "string", brief: "the user's organization" },
+  "request.id": { type: "string", brief: "the request: `X-Request-ID`" },
+  "trace.correlation_id": { type: "string", brief: "what belongs together across requests: `X-Correlation-ID`" }
+} as const

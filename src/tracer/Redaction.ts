@@ -61,6 +61,8 @@ export const CLOSED = 2
 export interface Redactor {
   readonly keyClass: (key: string) => KeyClass
   readonly isSecretKey: (key: string) => boolean
+  /** Whether a text without `:`, `=`, `@`, space and `J` is never changed: then such texts need no closer look. */
+  readonly needsMark: boolean
   /** A text without the secrets in it. Never throws; takes time linear in its length. */
   readonly text: (text: string) => string
   readonly redact: ((key: string, value: AttributeValue) => AttributeValue | undefined) | undefined
@@ -112,7 +114,13 @@ export const make = (options: RedactionOptions = {}): Redactor => {
     maskEmails: options.maskEmails === true,
     maskCardNumbers: options.maskCardNumbers === true
   }
-  return { keyClass, isSecretKey, text: (text) => scrub(text, rules), redact: options.redact }
+  return {
+    keyClass,
+    isSecretKey,
+    needsMark: !rules.maskCardNumbers,
+    text: (text) => scrub(text, rules),
+    redact: options.redact
+  }
 }
 
 /** The rules where nobody says otherwise. */
@@ -122,6 +130,7 @@ export const defaults: Redactor = make()
 export const none: Redactor = {
   keyClass: () => PLAIN,
   isSecretKey: () => false,
+  needsMark: true,
   text: (text) => text,
   redact: undefined
 }

@@ -2,6 +2,15 @@
  * Whether attributes also go out under the names that they had before the semantic conventions were stable: what
  * `OTEL_SEMCONV_STABILITY_OPT_IN` asks for, so that dashboards made for the old names keep working while they move.
  *
+ * **Example** (Reading the variable)
+ *
+ * ```ts
+ * import * as SemconvStability from "effect-telemetry/tracer/SemconvStability"
+ *
+ * const { httpDup, unknown } = SemconvStability.parse("http/dup,messaging")
+ * console.log(httpDup, unknown) // true [ 'messaging' ]
+ * ```
+ *
  * @see https://opentelemetry.io/docs/specs/semconv/non-normative/http-migration/
  */
 import * as Context from "effect/Context"

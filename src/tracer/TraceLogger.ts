@@ -55,7 +55,9 @@ const annotated = (fiber: Fiber.Fiber<unknown, unknown>, span: Tracer.AnySpan): 
   return Object.create(fiber, {
     getRef: {
       value: <A>(ref: Context.Reference<A>): A =>
-        (ref as Context.Reference<unknown>) === References.CurrentLogAnnotations ? (annotations as A) : fiber.getRef(ref)
+        (ref as Context.Reference<unknown>) === References.CurrentLogAnnotations
+          ? (annotations as A)
+          : fiber.getRef(ref)
     }
   })
 }
@@ -100,7 +102,4 @@ export const layer: Layer.Layer<never> = Layer.effect(
 export const layerJson: Layer.Layer<never> = Logger.layer([withTraceIds(Logger.consoleJson), Logger.tracerLogger])
 
 /** Lines for people, with the trace's ids. */
-export const layerPretty: Layer.Layer<never> = Logger.layer([
-  withTraceIds(Logger.consolePretty()),
-  Logger.tracerLogger
-])
+export const layerPretty: Layer.Layer<never> = Logger.layer([withTraceIds(Logger.consolePretty()), Logger.tracerLogger])

@@ -36,6 +36,7 @@ import type * as Fiber from "effect/Fiber"
 import * as References from "effect/References"
 import * as Tracer from "effect/Tracer"
 import * as Disabled from "./Disabled.ts"
+import * as FiberContext from "./FiberContext.ts"
 import { kindCode, TelemetrySpan } from "./Span.ts"
 import * as SpanContext from "./SpanContext.ts"
 import * as SpanSettings from "./SpanSettings.ts"
@@ -133,12 +134,7 @@ const inSpan = (step: WithSpan, fiber: AnyFiber, tracer: TelemetryTracer): AnyEf
     options?.attributes
   )
   const previous = fiber.context
-  const provided: Context.Context<never> = Context.add(
-    Context.add(previous, References.CurrentStackFrame, frameOf(step, cache.stackFrame)),
-    Tracer.ParentSpan,
-    span as Tracer.AnySpan
-  )
-  fiber.setContext(provided)
+  const provided = FiberContext.enter(fiber, span, frameOf(step, cache.stackFrame))
   if (span instanceof TelemetrySpan) {
     span.settings = settings
     span.provided = provided

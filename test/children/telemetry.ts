@@ -19,7 +19,9 @@ switch (what) {
     await Effect.runPromise(
       Effect.gen(function* () {
         yield* span("never sent")
-        yield* say(`resources ${JSON.stringify(process.getActiveResourcesInfo().filter((name) => !/Pipe|TTY|FS/.test(name)))}`)
+        yield* say(
+          `resources ${JSON.stringify(process.getActiveResourcesInfo().filter((name) => !/Pipe|TTY|FS/.test(name)))}`
+        )
         yield* say(`listeners ${process.listenerCount("SIGTERM")}`)
       }).pipe(Effect.provide(Telemetry.layer()))
     )

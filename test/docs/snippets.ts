@@ -36,7 +36,13 @@ export const extract = (): ReadonlyArray<Snippet> => {
       const name = `${path.replaceAll(/[^A-Za-z0-9]+/g, "-")}-${i + 1}`
       const file = `${folder}${name}${mode === "vitest" ? ".test" : ""}.ts`
       // A doc comment cannot hold the end of a comment.
-      writeFileSync(file, `${lines.slice(i + 1, end).join("\n").replaceAll("*\\/", "*/")}\n`)
+      writeFileSync(
+        file,
+        `${lines
+          .slice(i + 1, end)
+          .join("\n")
+          .replaceAll("*\\/", "*/")}\n`
+      )
       snippets.push({ origin: `${path}:${i + 1}`, file, mode })
       i = end
     }
@@ -54,8 +60,10 @@ export const extract = (): ReadonlyArray<Snippet> => {
 
 /** What the compiler says of all snippets; empty where nothing is wrong. */
 export const compile = (): string =>
-  spawnSync(`${root}node_modules/.bin/tsc`, ["--noEmit", "-p", `${folder}tsconfig.json`], { cwd: root, encoding: "utf8" })
-    .stdout
+  spawnSync(`${root}node_modules/.bin/tsc`, ["--noEmit", "-p", `${folder}tsconfig.json`], {
+    cwd: root,
+    encoding: "utf8"
+  }).stdout
 
 /** Runs a program of the repository to its end. */
 export const run = (

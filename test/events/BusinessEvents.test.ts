@@ -16,10 +16,10 @@ interface Case {
 
 const cases: ReadonlyArray<Case> = [
   {
-    wrap: BusinessEvents.getFeed(
-      { type: "timeline", limit: 20, offset: 0, enrichmentType: "authors" },
-      () => ({ itemCount: 7, fallbackUsed: false })
-    ),
+    wrap: BusinessEvents.getFeed({ type: "timeline", limit: 20, offset: 0, enrichmentType: "authors" }, () => ({
+      itemCount: 7,
+      fallbackUsed: false
+    })),
     name: "feed.get",
     attributes: {
       "feed.type": "timeline",
@@ -160,12 +160,14 @@ describe("BusinessEvents", () => {
 
   it.effect("what becomes known on the way is added to the enclosing event, from any depth", () =>
     Effect.gen(function* () {
-      yield* BusinessEvents.getFeed.annotate({ fallbackUsed: true }).pipe(
-        Effect.andThen(BusinessEvents.socialInteraction.annotate({ notificationSent: true })),
-        Effect.withSpan("db.select"),
-        BusinessEvents.getFeed({ type: "global" }),
-        BusinessEvents.socialInteraction({ action: "save" })
-      )
+      yield* BusinessEvents.getFeed
+        .annotate({ fallbackUsed: true })
+        .pipe(
+          Effect.andThen(BusinessEvents.socialInteraction.annotate({ notificationSent: true })),
+          Effect.withSpan("db.select"),
+          BusinessEvents.getFeed({ type: "global" }),
+          BusinessEvents.socialInteraction({ action: "save" })
+        )
       yield* BusinessEvents.getFeed.annotate({ fallbackUsed: false })
       yield* TestTelemetry.expectTrace({
         name: "social.save",

@@ -8,7 +8,10 @@ import { failing, table } from "./support.ts"
 const locate = (faults: string) =>
   Effect.gen(function* () {
     const client = failing()
-    const geo = yield* Operation.implement(table, client.bare, { retry: { baseDelay: "1 millis" }, timeout: "20 millis" })
+    const geo = yield* Operation.implement(table, client.bare, {
+      retry: { baseDelay: "1 millis" },
+      timeout: "20 millis"
+    })
     const exit = yield* Effect.exit(geo.locate({ place: "Oslo" }))
     return [exit._tag, client.calls()] as const
   }).pipe(Effect.scoped, Effect.provide([Faults.layer(faults), TestTelemetry.layer()]))

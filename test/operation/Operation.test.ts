@@ -6,14 +6,7 @@ import * as Stream from "effect/Stream"
 import { TestClock } from "effect/testing"
 import * as ExpectedFailures from "../../src/operation/ExpectedFailures.ts"
 import * as Operation from "../../src/operation/Operation.ts"
-import {
-  Conflict,
-  InvalidRequest,
-  NotFound,
-  RateLimited,
-  Timeout,
-  Unavailable
-} from "../../src/operation/Reason.ts"
+import { Conflict, InvalidRequest, NotFound, RateLimited, Timeout, Unavailable } from "../../src/operation/Reason.ts"
 import { ResendCount } from "../../src/operation/ResendCount.ts"
 import * as RetryPolicy from "../../src/operation/RetryPolicy.ts"
 import * as TestTelemetry from "../../src/testing/TestTelemetry.ts"

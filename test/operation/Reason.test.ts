@@ -56,7 +56,10 @@ describe("Reason", () => {
       assert.strictEqual(reason.mayHaveActed, false)
     }
     assert.strictEqual(Reason.fromConnection(Object.assign(new Error("x"), { code: "ECONNRESET" })).mayHaveActed, true)
-    assert.strictEqual(Reason.fromConnection(Object.assign(new Error("x"), { code: "CERT_HAS_EXPIRED" })).isRetryable, false)
+    assert.strictEqual(
+      Reason.fromConnection(Object.assign(new Error("x"), { code: "CERT_HAS_EXPIRED" })).isRetryable,
+      false
+    )
     const endless: { cause?: unknown } = {}
     endless.cause = endless
     assert.strictEqual(Reason.fromConnection(endless).code, undefined)
@@ -69,7 +72,10 @@ describe("Reason", () => {
 
 describe("RetryPolicy", () => {
   it("refuses nonsense by name", () => {
-    assert.throws(() => RetryPolicy.make({ attempts: 0 }), "RetryPolicy: attempts is 0; expected an integer from 1 to 100")
+    assert.throws(
+      () => RetryPolicy.make({ attempts: 0 }),
+      "RetryPolicy: attempts is 0; expected an integer from 1 to 100"
+    )
     assert.throws(() => RetryPolicy.make({ jitter: 2 }), "RetryPolicy: jitter is 2; expected a number from 0 to 1")
   })
 

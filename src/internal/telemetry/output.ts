@@ -126,7 +126,8 @@ const makePipeline = (config: TelemetryConfig, options: OutputOptions): Pipeline
   })
 }
 
-const fileOf = (path: string | undefined): string | undefined => (path === undefined ? undefined : readFileSync(path, "utf8"))
+const fileOf = (path: string | undefined): string | undefined =>
+  path === undefined ? undefined : readFileSync(path, "utf8")
 
 /** Only where a sampler can say no is anything held for a decision at a trace's end. */
 const tailOptions = (config: TelemetryConfig, rules: ReadonlyArray<TailRule>): TailOptions | undefined => {

@@ -57,8 +57,9 @@ const size = Attributes.int<Option.Option<string>>("bytes of the value", (found)
   Option.isSome(found) ? bytes(found.value) : undefined
 )
 const itemCount = Attributes.int<ReadonlyArray<unknown>>("how many values came back", (values) => values.length)
-const ttlSeconds = Attributes.double<{ readonly ttl?: Duration.Input | undefined }>("the time to live, in seconds", (input) =>
-  input.ttl === undefined ? undefined : Duration.toSeconds(Duration.fromInputUnsafe(input.ttl))
+const ttlSeconds = Attributes.double<{ readonly ttl?: Duration.Input | undefined }>(
+  "the time to live, in seconds",
+  (input) => (input.ttl === undefined ? undefined : Duration.toSeconds(Duration.fromInputUnsafe(input.ttl)))
 )
 
 /** The operations of the cache. */
@@ -149,7 +150,10 @@ export const operations = Operation.table(
       input: { "cache.key_count": keyCount, "db.operation.name": command("MGET") },
       result: {
         "cache.hit": Attributes.boolean("whether every key was there", (values) => values.every(Option.isSome)),
-        "result.item_count": Attributes.int("how many keys were there", (values) => values.filter(Option.isSome).length),
+        "result.item_count": Attributes.int(
+          "how many keys were there",
+          (values) => values.filter(Option.isSome).length
+        ),
         "cache.size_bytes": Attributes.int("bytes of all values", (values) =>
           values.reduce((sum, value) => sum + (Option.isSome(value) ? bytes(value.value) : 0), 0)
         )
@@ -292,7 +296,9 @@ export const json = <A, I>(schema: Schema.Codec<A, I>): JsonCache<A> => {
     set: (input) =>
       encode(input.value).pipe(
         Effect.mapError(fail("set", `the value for ${input.key} cannot be encoded`)),
-        Effect.flatMap((value) => Effect.flatMap(Cache, (cache) => cache.set({ key: input.key, value, ttl: input.ttl })))
+        Effect.flatMap((value) =>
+          Effect.flatMap(Cache, (cache) => cache.set({ key: input.key, value, ttl: input.ttl }))
+        )
       )
   }
 }

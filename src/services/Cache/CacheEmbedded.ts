@@ -150,7 +150,9 @@ const calls = (maxKeys: number): CacheCalls => {
       run(() => {
         const entry = store.find(key)
         if (entry === undefined) return Option.none()
-        return Option.some(entry.expiresAt === Infinity ? Duration.infinity : Duration.millis(entry.expiresAt - store.now))
+        return Option.some(
+          entry.expiresAt === Infinity ? Duration.infinity : Duration.millis(entry.expiresAt - store.now)
+        )
       }),
     expire: ({ key, ttl }) =>
       run(() => {
@@ -241,7 +243,7 @@ export const glob = (pattern: string): ((key: string) => boolean) => {
     let token = 0
     let star = -1
     let retry = 0
-    for (let at = 0; at < input.length; ) {
+    for (let at = 0; at < input.length;) {
       const current = tokens[token]
       if (current?.star === true) {
         star = token++

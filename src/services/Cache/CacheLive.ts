@@ -64,9 +64,8 @@ export const layer = (options: RedisOptions): Layer.Layer<Cache> => Layer.effect
 /** The cache on the Redis that `REDIS_URL` names (default `redis://127.0.0.1:6379`). */
 export const layerConfig = (options: CacheOptions = {}): Layer.Layer<Cache, Config.ConfigError> =>
   Layer.unwrap(
-    Effect.map(
-      Config.Redacted("REDIS_URL").pipe(Config.withDefault(Redacted.make("redis://127.0.0.1:6379"))),
-      (url) => layer({ ...options, url })
+    Effect.map(Config.Redacted("REDIS_URL").pipe(Config.withDefault(Redacted.make("redis://127.0.0.1:6379"))), (url) =>
+      layer({ ...options, url })
     )
   )
 
@@ -147,53 +146,94 @@ const calls = (client: () => RedisClient | undefined): CacheCalls => {
     })
   const millis = (ttl: Duration.Input) => Math.max(1, Math.round(Duration.toMillis(Duration.fromInputUnsafe(ttl))))
   return {
-    get: ({ key }) => Effect.map(use((redis) => redis.get(key)), Option.fromNullOr),
+    get: ({ key }) =>
+      Effect.map(
+        use((redis) => redis.get(key)),
+        Option.fromNullOr
+      ),
     set: ({ key, ttl, value }) =>
       Effect.asVoid(
         use((redis) =>
-          ttl === undefined ? redis.set(key, value) : redis.set(key, value, { expiration: { type: "PX", value: millis(ttl) } })
+          ttl === undefined
+            ? redis.set(key, value)
+            : redis.set(key, value, { expiration: { type: "PX", value: millis(ttl) } })
         )
       ),
     delete: ({ keys }) => (keys.length === 0 ? Effect.succeed(0) : use((redis) => redis.del([...keys]))),
-    exists: ({ key }) => Effect.map(use((redis) => redis.exists(key)), (count) => count > 0),
-    ttl: ({ key }) =>
-      Effect.map(use((redis) => redis.pTTL(key)), (left) =>
-        left === -2 ? Option.none() : Option.some(left === -1 ? Duration.infinity : Duration.millis(left))
+    exists: ({ key }) =>
+      Effect.map(
+        use((redis) => redis.exists(key)),
+        (count) => count > 0
       ),
-    expire: ({ key, ttl }) => Effect.map(use((redis) => redis.pExpire(key, millis(ttl))), (set) => set === 1),
+    ttl: ({ key }) =>
+      Effect.map(
+        use((redis) => redis.pTTL(key)),
+        (left) => (left === -2 ? Option.none() : Option.some(left === -1 ? Duration.infinity : Duration.millis(left)))
+      ),
+    expire: ({ key, ttl }) =>
+      Effect.map(
+        use((redis) => redis.pExpire(key, millis(ttl))),
+        (set) => set === 1
+      ),
     incr: ({ by, key }) => use((redis) => redis.incrBy(key, by ?? 1)),
     decr: ({ by, key }) => use((redis) => redis.decrBy(key, by ?? 1)),
     mget: ({ keys }) =>
       keys.length === 0
         ? Effect.succeed([])
-        : Effect.map(use((redis) => redis.mGet([...keys])), (values) => values.map(Option.fromNullOr)),
+        : Effect.map(
+            use((redis) => redis.mGet([...keys])),
+            (values) => values.map(Option.fromNullOr)
+          ),
     keys: ({ pattern }) =>
       Effect.succeed(
         Stream.paginate("0", (cursor) =>
-          Effect.map(use((redis) => redis.scan(cursor, { MATCH: pattern, COUNT: 500 })), (page) => [
-            page.keys,
-            page.cursor === "0" ? Option.none() : Option.some(page.cursor)
-          ])
+          Effect.map(
+            use((redis) => redis.scan(cursor, { MATCH: pattern, COUNT: 500 })),
+            (page) => [page.keys, page.cursor === "0" ? Option.none() : Option.some(page.cursor)]
+          )
         )
       ),
-    hget: ({ field, key }) => Effect.map(use((redis) => redis.hGet(key, field)), Option.fromNullOr),
+    hget: ({ field, key }) =>
+      Effect.map(
+        use((redis) => redis.hGet(key, field)),
+        Option.fromNullOr
+      ),
     hset: ({ fields, key }) =>
       Object.keys(fields).length === 0
         ? Effect.fail(new InvalidRequest({ message: "hset needs at least one field" }))
         : use((redis) => redis.hSet(key, fields)),
-    hgetall: ({ key }) => Effect.map(use((redis) => redis.hGetAll(key)), (fields) => ({ ...fields })),
+    hgetall: ({ key }) =>
+      Effect.map(
+        use((redis) => redis.hGetAll(key)),
+        (fields) => ({ ...fields })
+      ),
     lpush: ({ key, values }) =>
       values.length === 0
         ? Effect.fail(new InvalidRequest({ message: "lpush needs at least one value" }))
         : use((redis) => redis.lPush(key, [...values])),
-    rpop: ({ key }) => Effect.map(use((redis) => redis.rPop(key)), Option.fromNullOr),
+    rpop: ({ key }) =>
+      Effect.map(
+        use((redis) => redis.rPop(key)),
+        Option.fromNullOr
+      ),
     lrange: ({ key, start, stop }) => use((redis) => redis.lRange(key, start, stop)),
     ping: () => Effect.asVoid(use((redis) => redis.ping()))
   }
 }
 
 // The first word of an error reply is its kind.
-const unavailable = new Set(["READONLY", "LOADING", "MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN", "BUSY", "MOVED", "ASK", "NOREPLICAS", "MISCONF"])
+const unavailable = new Set([
+  "READONLY",
+  "LOADING",
+  "MASTERDOWN",
+  "CLUSTERDOWN",
+  "TRYAGAIN",
+  "BUSY",
+  "MOVED",
+  "ASK",
+  "NOREPLICAS",
+  "MISCONF"
+])
 const unauthorized = new Set(["NOAUTH", "WRONGPASS", "NOPERM"])
 
 /**
@@ -211,7 +251,8 @@ export const reasonOf = (error: unknown): Reason => {
     const details = { message, cause, code: kind }
     if (unavailable.has(kind)) return new Unavailable({ ...details, notActed: true })
     if (kind === "OOM") return new RateLimited(details)
-    if (unauthorized.has(kind)) return new Unauthorized({ ...details, message: `${kind}: Redis refuses these credentials` })
+    if (unauthorized.has(kind))
+      return new Unauthorized({ ...details, message: `${kind}: Redis refuses these credentials` })
     if (kind === "EXECABORT") return new Conflict(details)
     return new InvalidRequest(details)
   }

@@ -84,17 +84,14 @@ describe("CacheLive", () => {
   it.live("a Redis that is not there: the application starts, fails fast, falls through, and the circuit opens", () =>
     Effect.gen(function* () {
       const cache = yield* Cache
-      const value = yield* cache.get({ key: "a" }).pipe(
-        Effect.catchTag("CacheError", (error) => Effect.succeed(Option.some(error.reason._tag)))
-      )
+      const value = yield* cache
+        .get({ key: "a" })
+        .pipe(Effect.catchTag("CacheError", (error) => Effect.succeed(Option.some(error.reason._tag))))
       assert.deepStrictEqual(value, Option.some("Unavailable"))
       for (let i = 0; i < 4; i++) yield* Effect.ignore(cache.get({ key: "a" }))
       assert.strictEqual((yield* Effect.flip(cache.get({ key: "a" }))).reason._tag, "CircuitOpen")
     }).pipe(
-      Effect.provide([
-        CacheLive.layer({ url: "redis://127.0.0.1:1", retry: { attempts: 1 } }),
-        TestTelemetry.layer()
-      ])
+      Effect.provide([CacheLive.layer({ url: "redis://127.0.0.1:1", retry: { attempts: 1 } }), TestTelemetry.layer()])
     )
   )
 

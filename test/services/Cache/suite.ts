@@ -174,7 +174,11 @@ export const cacheSuite = (name: string, layer: Layer.Layer<Cache, unknown>, uni
         }
         yield* TestTelemetry.expectSpan("cache.incr", {
           status: "error",
-          attributes: { "error.type": "InvalidRequest", "external.error.retryable": false, "external.retry_count": undefined }
+          attributes: {
+            "error.type": "InvalidRequest",
+            "external.error.retryable": false,
+            "external.retry_count": undefined
+          }
         })
       })
     )

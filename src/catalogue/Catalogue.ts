@@ -110,14 +110,17 @@ export const spans: ReadonlyArray<CatalogueSpan> = [
   },
   ...DatabaseAttributes.spanNames.map(database),
   ...services.flatMap(operationsOf),
-  ...Object.values(BusinessEvents).map(({ definition }): CatalogueSpan => ({
-    name: definition.name,
-    group: "event",
-    service: undefined,
-    kind: "internal",
-    brief: definition.brief,
-    attributes: attributesOf(definition.attributes as AttributeTable<never>)
-  }))
+  ...Object.values(BusinessEvents)
+    .map(({ definition }): CatalogueSpan => ({
+      name: definition.name,
+      group: "event",
+      service: undefined,
+      kind: "internal",
+      brief: definition.brief,
+      attributes: attributesOf(definition.attributes as AttributeTable<never>)
+    }))
+    // A namespace has no order of its own.
+    .sort((a, b) => (a.name < b.name ? -1 : 1))
 ]
 
 /** What every span may carry. */

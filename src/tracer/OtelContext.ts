@@ -26,6 +26,7 @@
  * Effect.runPromise(Effect.provide(program, Tracer.layer({ receiver }))).then(console.log)
  * ```
  */
+import { AsyncLocalStorage, AsyncResource } from "node:async_hooks"
 import * as Otel from "@opentelemetry/api"
 import { AsyncLocalStorageContextManager } from "@opentelemetry/context-async-hooks"
 import type * as Fiber from "effect/Fiber"
@@ -124,7 +125,47 @@ const faceOf = (span: Tracer.AnySpan): Otel.Span | undefined =>
 // The context manager
 // ---------------------------------------------------------------------------------------------------------------------
 
-let installed: AsyncLocalStorageContextManager | undefined
+/**
+ * The context manager that is registered where nobody registered one: the official one, over a storage that can be entered
+ * without what its `run` does to leave it.
+ */
+class ContextManager extends AsyncLocalStorageContextManager {
+  readonly storage = new AsyncLocalStorage<Otel.Context>()
+
+  override active(): Otel.Context {
+    return this.storage.getStore() ?? Otel.ROOT_CONTEXT
+  }
+
+  override with<A extends Array<unknown>, F extends (...args: A) => ReturnType<F>>(
+    context: Otel.Context,
+    fn: F,
+    thisArg?: ThisParameterType<F>,
+    ...args: A
+  ): ReturnType<F> {
+    return this.storage.run(context, () => fn.apply(thisArg, args))
+  }
+
+  override attach(context: Otel.Context): { dispose: () => void } {
+    const previous = this.active()
+    let attached = true
+    this.storage.enterWith(context)
+    return {
+      dispose: () => {
+        if (attached) this.storage.enterWith(previous)
+        attached = false
+      }
+    }
+  }
+
+  override disable(): this {
+    this.storage.disable()
+    return this
+  }
+}
+
+// One for the process: a storage leaves its mark in every context that was current when it was used.
+let ours: ContextManager | undefined
+let installed: ContextManager | undefined
 let installations = 0
 
 const probeKey = Otel.createContextKey("effect-telemetry/tracer/OtelContext/probe")
@@ -134,7 +175,7 @@ const isManaged = (): boolean => {
   return Otel.context.with(probe, () => Otel.context.active()) === probe
 }
 
-const isOurs = (manager: AsyncLocalStorageContextManager): boolean => {
+const isRegistered = (manager: ContextManager): boolean => {
   const probe = Otel.ROOT_CONTEXT.setValue(probeKey, true)
   return manager.with(probe, () => Otel.context.active()) === probe
 }
@@ -142,19 +183,17 @@ const isOurs = (manager: AsyncLocalStorageContextManager): boolean => {
 /** Registers a context manager if none is. What was registered here is undone by the last scope that closes. */
 export const install: Effect.Effect<void, never, Scope.Scope> = Effect.acquireRelease(
   Effect.sync(() => {
-    if (installed === undefined && !isManaged()) {
-      const manager = new AsyncLocalStorageContextManager()
-      manager.enable()
-      if (Otel.context.setGlobalContextManager(manager)) installed = manager
-    }
     installations++
+    if (installed !== undefined || isManaged()) return
+    const manager = (ours ??= new ContextManager())
+    manager.enable()
+    if (Otel.context.setGlobalContextManager(manager)) installed = manager
   }),
   () =>
     Effect.sync(() => {
       installations--
       if (installations > 0 || installed === undefined) return
-      if (isOurs(installed)) Otel.context.disable()
-      else installed.disable()
+      if (isRegistered(installed)) Otel.context.disable()
       installed = undefined
     })
 )
@@ -162,10 +201,24 @@ export const install: Effect.Effect<void, never, Scope.Scope> = Effect.acquireRe
 /** The active context. */
 export const active = (): Otel.Context => (installed === undefined ? Otel.context.active() : installed.active())
 
-const enter = <A, B, C, D>(context: Otel.Context, run: (a: A, b: B, c: C) => D, a: A, b: B, c: C): D =>
-  installed === undefined
-    ? Otel.context.with(context, run as never, undefined, a, b, c)
-    : installed.with(context, run as never, undefined, a, b, c)
+const manual = { requireManualDestroy: true }
+
+/** Runs steps in a context. */
+const enter = (context: Otel.Context, first: Primitive, fiber: Running, depth: number): unknown => {
+  if (installed === undefined) return Otel.context.with(context, loop, undefined, first, fiber, depth)
+  // Entered in a resource of its own, the storage need not be told to leave: the resource's end restores what was before.
+  const resource = new AsyncResource("effect-telemetry/Span", manual)
+  try {
+    return resource.runInAsyncScope(entered, undefined, context, first, fiber, depth)
+  } finally {
+    resource.emitDestroy()
+  }
+}
+
+const entered = (context: Otel.Context, first: Primitive, fiber: Running, depth: number): unknown => {
+  installed!.storage.enterWith(context)
+  return loop(first, fiber, depth)
+}
 
 // ---------------------------------------------------------------------------------------------------------------------
 // Parents
@@ -177,7 +230,8 @@ export interface Face extends Otel.Span {
 }
 
 /** The span of Effect that stands for a span of OpenTelemetry; `undefined` where its ids are none. */
-export const adopt = (otel: Otel.Span): Tracer.AnySpan | undefined => {
+export /** The span of Effect that a span of OpenTelemetry is, or stands for as a parent. `undefined`: its ids are invalid. */
+const adopt = (otel: Otel.Span): Tracer.AnySpan | undefined => {
   const own = (otel as Partial<Face>).telemetrySpan
   if (own !== undefined) return own
   const context = otel.spanContext()
@@ -252,7 +306,7 @@ const stretch = (first: Primitive, fiber: Running, depth: number): unknown => {
   if (span === undefined) return first[evaluate](fiber)
   const before = active()
   if (before instanceof EffectContext ? before.span === span : isUnder(before, span)) return loop(first, fiber, depth)
-  return enter(withSpan(before, span), loop, first, fiber, depth)
+  return enter(withSpan(before, span), first, fiber, depth)
 }
 
 /** Whether the next step is the fiber's own loop's: it has to yield, was interrupted, or this is no effect at all. */

@@ -102,7 +102,7 @@ class LibraryTracer implements Otel.Tracer {
       TraceClock.defaultClock,
       fiber === undefined ? holderOf(parent) : TraceAttributes.ofFiber(fiber),
       undefined,
-      options.attributes as Readonly<Record<string, unknown>> | undefined
+      definedOf(options.attributes)
     )
     if (span instanceof TelemetrySpan) {
       const moment = options.startTime === undefined ? undefined : momentOf(options.startTime)
@@ -122,6 +122,12 @@ class LibraryTracer implements Otel.Tracer {
     const span = this.startSpan(name, options, parent)
     return Otel.context.with(Otel.trace.setSpan(parent, span), () => run(span)) as ReturnType<F>
   }
+}
+
+/** As in the SDK: `null` is no value. */
+const definedOf = (attributes: Otel.Attributes | undefined): Readonly<Record<string, unknown>> | undefined => {
+  if (attributes === undefined || !Object.values(attributes).includes(null as never)) return attributes
+  return Object.fromEntries(Object.entries(attributes).filter(([, value]) => value !== null))
 }
 
 /** Outside of any fiber, a span carries what its parent carries. */

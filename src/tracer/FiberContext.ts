@@ -1,0 +1,82 @@
+/**
+ * Puts a span into a fiber's context, with as little work as the fiber allows.
+ *
+ * A fiber derives eleven values from its context whenever one of the keys changes that it looks up often; a span changes two of
+ * them. The derived values are the same but for those two, so they are handed over with the context. That rests on how this
+ * version of Effect keeps them, which is tried out once, when the module is loaded; where it is found otherwise, the fiber
+ * derives them itself.
+ *
+ * @internal
+ */
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import type * as Fiber from "effect/Fiber"
+import * as References from "effect/References"
+import * as Tracer from "effect/Tracer"
+
+type AnyFiber = Fiber.Fiber<unknown, unknown>
+
+interface Caching {
+  cacheRoot?: unknown
+  _fiberCache?: Fiber.Fiber.Cache | undefined
+}
+
+const stackFrameKey = References.CurrentStackFrame.key
+const parentSpanKey = Tracer.ParentSpan.key
+
+const withBoth = (
+  context: Context.Context<never>,
+  span: Tracer.AnySpan,
+  frame: References.StackFrame
+): Context.Context<never> => Context.addUnsafe(Context.addUnsafe(context, stackFrameKey, frame), parentSpanKey, span)
+
+const preset = (
+  cache: Fiber.Fiber.Cache,
+  span: Tracer.AnySpan,
+  stackFrame: References.StackFrame
+): Fiber.Fiber.Cache => ({
+  ...cache,
+  span,
+  stackFrame
+})
+
+/** Whether a context that brings its derived values along is taken at its word. */
+const takesPreset: boolean = Effect.runSync(
+  Effect.withFiber((fiber) => {
+    const before = fiber.context
+    try {
+      const span = Tracer.externalSpan({ spanId: "1".repeat(16), traceId: "1".repeat(32) })
+      const frame: References.StackFrame = { name: "probe", stack: () => undefined, parent: undefined }
+      const context = withBoth(before, span, frame)
+      const ownCaching = (before as Caching).cacheRoot as Caching | undefined
+      if (ownCaching?._fiberCache !== fiber.cache || (context as Caching).cacheRoot !== context) {
+        return Effect.succeed(false)
+      }
+      const given = preset(fiber.cache, span, frame)
+      ;(context as Caching)._fiberCache = given
+      fiber.setContext(context)
+      const taken = fiber.cache === given
+      // What the fiber would have derived itself has to be the same, key by key.
+      const derived = withBoth(before, span, frame)
+      fiber.setContext(derived)
+      const own = fiber.cache as unknown as Record<string, unknown>
+      const keys = Object.keys(own)
+      const same =
+        keys.length === Object.keys(given).length &&
+        keys.every((key) => (given as unknown as Record<string, unknown>)[key] === own[key])
+      return Effect.succeed(taken && same && fiber.cache !== given)
+    } catch {
+      return Effect.succeed(false)
+    } finally {
+      fiber.setContext(before)
+    }
+  })
+)
+
+/** Makes a span the current one of a fiber, and returns the context that does it. */
+export const enter = (fiber: AnyFiber, span: Tracer.AnySpan, frame: References.StackFrame): Context.Context<never> => {
+  const context = withBoth(fiber.context, span, frame)
+  if (takesPreset) (context as Caching)._fiberCache = preset(fiber.cache, span, frame)
+  fiber.setContext(context)
+  return context
+}

@@ -20,7 +20,7 @@
  * Effect.runPromise(ping.pipe(Effect.provide(CacheLive.layer({ url: "redis://127.0.0.1:1" }))))
  * ```
  */
-import * as NodeRedis from "@effect/platform-node/NodeRedis"
+import type { NodeRedis as NodeRedisService } from "@effect/platform-node/NodeRedis"
 import * as Config from "effect/Config"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
@@ -33,6 +33,7 @@ import * as Schedule from "effect/Schedule"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { RedisError } from "effect/persistence/Redis"
+import { optionalPeer } from "../optionalPeer.ts"
 import {
   InvalidRequest,
   RateLimited,
@@ -53,7 +54,11 @@ export interface RedisOptions extends CacheOptions {
   readonly connectTimeout?: Duration.Input | undefined
 }
 
-type RedisClient = NodeRedis.NodeRedis["Service"]["client"]
+type RedisClient = NodeRedisService["Service"]["client"]
+
+const module = "CacheLive"
+await optionalPeer(module, "redis", () => import("redis"))
+const NodeRedis = await optionalPeer(module, "@effect/platform-node", () => import("@effect/platform-node/NodeRedis"))
 
 /**
  * The cache on the Redis of a URL. Builds even where Redis is away; a URL that is none is a defect that names it without its

@@ -28,14 +28,23 @@
  * await Effect.runPromise(program.pipe(Effect.provide(DatabaseEmbedded.layer())))
  * ```
  */
-import * as PgClient from "@effect/sql-pg/PgClient"
-import { type Extensions, PGlite } from "@electric-sql/pglite"
-import { PGLiteSocketServer } from "@electric-sql/pglite-socket"
+import type * as Pg from "@effect/sql-pg/PgClient"
+import type { Extensions } from "@electric-sql/pglite"
 import * as Effect from "effect/Effect"
 import type * as Layer from "effect/Layer"
 import type { SqlClient } from "effect/sql/SqlClient"
 import { ConnectionError, SqlError, UnknownError } from "effect/sql/SqlError"
+import { optionalPeer } from "../optionalPeer.ts"
 import { tracedPgClient } from "./PgTraced.ts"
+
+const module = "DatabaseEmbedded"
+const PgClient = await optionalPeer(module, "@effect/sql-pg", () => import("@effect/sql-pg/PgClient"))
+const { PGlite } = await optionalPeer(module, "@electric-sql/pglite", () => import("@electric-sql/pglite"))
+const { PGLiteSocketServer } = await optionalPeer(
+  module,
+  "@electric-sql/pglite-socket",
+  () => import("@electric-sql/pglite-socket")
+)
 
 /** How the embedded database is made. */
 export interface EmbeddedOptions {
@@ -55,7 +64,7 @@ const database = "postgres"
 const host = "127.0.0.1"
 
 /** The embedded database. It stops, and closes its files, with the layer's scope. */
-export const layer = (options: EmbeddedOptions = {}): Layer.Layer<PgClient.PgClient | SqlClient, SqlError> =>
+export const layer = (options: EmbeddedOptions = {}): Layer.Layer<Pg.PgClient | SqlClient, SqlError> =>
   PgClient.layerFrom(
     Effect.gen(function* () {
       const server = yield* serve(options)
@@ -78,10 +87,7 @@ export const layer = (options: EmbeddedOptions = {}): Layer.Layer<PgClient.PgCli
         serverAddress: host,
         serverPort: port
       })
-      return Object.assign(sql, { listen: () => Effect.fail(noListening()) } satisfies Pick<
-        PgClient.PgClient,
-        "listen"
-      >)
+      return Object.assign(sql, { listen: () => Effect.fail(noListening()) } satisfies Pick<Pg.PgClient, "listen">)
     })
   )
 

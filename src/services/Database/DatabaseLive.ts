@@ -29,7 +29,7 @@
  * )
  * ```
  */
-import * as PgClient from "@effect/sql-pg/PgClient"
+import type * as Pg from "@effect/sql-pg/PgClient"
 import * as Config from "effect/Config"
 import * as Data from "effect/Data"
 import * as Duration from "effect/Duration"
@@ -39,11 +39,14 @@ import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import type { SqlClient } from "effect/sql/SqlClient"
 import type { SqlError } from "effect/sql/SqlError"
+import { optionalPeer } from "../optionalPeer.ts"
 import type { TracedOptions } from "./TracedClient.ts"
 import { tracedPgClient } from "./PgTraced.ts"
 
+const PgClient = await optionalPeer("DatabaseLive", "@effect/sql-pg", () => import("@effect/sql-pg/PgClient"))
+
 /** Where the server is, and how the client behaves: everything that `PgClient` takes. Single settings win over the URL's. */
-export interface DatabaseOptions extends Omit<PgClient.PgPoolConfig, "url" | "spanAttributes"> {
+export interface DatabaseOptions extends Omit<Pg.PgPoolConfig, "url" | "spanAttributes"> {
   /** `postgresql://[user[:password]@]host[:port]/database[?sslmode=…]`. */
   readonly url?: string | Redacted.Redacted | undefined
 }
@@ -56,9 +59,7 @@ export class DatabaseConfigError extends Data.TaggedError("DatabaseConfigError")
 }> {}
 
 /** The database of these options. */
-export const layer = (
-  options: DatabaseOptions
-): Layer.Layer<PgClient.PgClient | SqlClient, DatabaseConfigError | SqlError> =>
+export const layer = (options: DatabaseOptions): Layer.Layer<Pg.PgClient | SqlClient, DatabaseConfigError | SqlError> =>
   PgClient.layerFrom(Effect.flatMap(readUrl("url", options.url), (url) => connect(url, options)))
 
 /**
@@ -69,7 +70,7 @@ export const layer = (
  */
 export const layerConfig = (
   options: DatabaseOptions = {}
-): Layer.Layer<PgClient.PgClient | SqlClient, DatabaseConfigError | Config.ConfigError | SqlError> =>
+): Layer.Layer<Pg.PgClient | SqlClient, DatabaseConfigError | Config.ConfigError | SqlError> =>
   PgClient.layerFrom(
     Effect.gen(function* () {
       const environment = yield* readEnvironment

@@ -3,7 +3,8 @@
  * returns; sealing and encoding happen when the application has let go of the thread.
  *
  * A batch goes on when it is full, and what is not full after `scheduleDelayMillis`. A burst does not fill memory with
- * raw spans: from `slotCount` spans in one tick on they are encoded at once.
+ * raw spans: from `slotCount` spans in one tick on they are encoded at once, which is also when they are still in the
+ * processor's cache.
  */
 import type { EndedSpan, SpanReceiver } from "../tracer/SpanReceiver.ts"
 import type { SpanBatcher } from "./Batch.ts"
@@ -24,7 +25,7 @@ export interface CollectOptions {
   readonly everyTick: boolean
 }
 
-/** Raw spans that may wait within a tick. */
+/** Raw spans that may wait within a tick: the fewer, the less the garbage collector has to move. */
 const slotCount = 256
 
 export class Collect implements SpanReceiver {

@@ -1,15 +1,18 @@
 /**
  * The spool: spans wait on disk, so that they outlive the process that made them.
  *
- * At the end of every tick what was encoded in it is written, by one append, to a segment in a folder of this process'
- * own; under load a tick is a millisecond, so that an append serves many requests. When the collector has answered, the segment's cursor moves on, and a segment that is done with is removed. What
+ * At the end of every tick what was encoded in it is appended to a segment in a folder of this process' own. When the collector has answered, the segment's cursor moves on, and a segment that is done with is removed. What
  * a process leaves behind, because it was killed or its collector was away, is taken over and sent by the next one that
  * uses the directory; several may at the same time.
  *
  * **Details**
  *
+ * - An append goes to the memory of the operating system, which outlives the process; it takes microseconds, and is made
+ *   at once, when the application has let go of the thread. Should one take longer than 20 ms, the disk is slow: for the
+ *   next minute appends are made by another thread, one a millisecond at most, and the application never waits.
  * - Delivery is at least once: after a kill the batch that was in flight is sent again. Identifiers make that harmless.
- * - SIGKILL costs at most the spans of the last tick. `process.exit` and a crash cost none. There is no fsync: a power
+ * - SIGKILL costs at most the spans of the last tick (with a slow disk also those that were being written).
+ *   `process.exit` and a crash cost none. There is no fsync: a power
  *   failure may cost what the operating system had not written yet.
  * - `maxBytes` counts this process' segments and, as far as it was seen, those of others. When it is reached the oldest
  *   segment gives way, counted as `spool_full`, and a line says from when its spans were.
@@ -57,7 +60,11 @@ export const segmentEnding = ".spans"
 const heartbeatMillis = 5_000
 /** Heartbeats from one look for dead processes' folders to the next. */
 const heartbeatsPerSearch = 6
-/** Writes come no closer than this: under load one holds the spans of many requests. */
+/** An append that takes longer means that the disk is slow. */
+const slowMillis = 20
+/** For how long another thread then writes. */
+const slowPauseMillis = 60_000
+/** That thread's writes come no closer than this: under load one holds the spans of many requests. */
 const writeMillis = 1
 /** How long to leave a disk alone that does not work. */
 const pauseMillis = 5_000
@@ -92,6 +99,7 @@ export class Spool {
   private batchIsComplete = true
   private pausedUntil = 0
   private lastWriteAt = -writeMillis
+  private slowUntil = 0
   private isFailing = false
   private othersBytes = 0
   /** Everything that touches the disk, one thing after the other. */
@@ -138,7 +146,11 @@ export class Spool {
   open(opened: Opened): void {
     this.opened = opened
     process.on("exit", this.onExit)
-    this.enqueue("open", () => this.ready())
+    try {
+      this.ready()
+    } catch {
+      // It has been said.
+    }
     this.firstSearch = this.enqueue("recover", () => this.recover())
     this.beat()
   }
@@ -198,7 +210,7 @@ export class Spool {
       for (const segment of this.segments) {
         if (segment.fd !== undefined) await this.io.close(segment.fd)
         segment.fd = undefined
-        if (!segment.gone && segment.entries.length === 0 && segment.end === segment.written) {
+        if (segment.exists && segment.entries.length === 0 && segment.end === segment.written) {
           await this.io.remove(segment.path).catch(ignore)
           segment.end = 0
         }
@@ -287,7 +299,8 @@ export class Spool {
     void this.enqueue("remove", async () => {
       if (segment.fd !== undefined) await this.io.close(segment.fd)
       segment.fd = undefined
-      if (segment.written > 0) await this.io.remove(segment.path).catch(ignore)
+      if (segment.exists) await this.io.remove(segment.path).catch(ignore)
+      segment.exists = false
     })
   }
 
@@ -301,6 +314,9 @@ export class Spool {
 
   private schedule(segment: Segment): void {
     if (segment.writeScheduled) return
+    if (segment.writing === undefined && this.folderIsReady && this.timing.now() >= this.slowUntil) {
+      if (this.writeAtOnce(segment)) return
+    }
     segment.writeScheduled = true
     const write = (): void => void this.enqueue("write", () => this.write(segment))
     const wait = this.lastWriteAt + writeMillis - this.timing.now()
@@ -308,16 +324,49 @@ export class Spool {
     else this.timing.after(wait, write)
   }
 
+  /** Appends what waits, without waiting for a thread. False where that failed: another try will tell why. */
+  private writeAtOnce(segment: Segment): boolean {
+    const start = this.timing.now()
+    try {
+      this.openFile(segment)
+      this.io.writeSync(segment.fd!, segment.waiting, segment.written)
+      segment.wrote()
+    } catch {
+      return false
+    }
+    this.notice(start)
+    if (this.isFailing) this.worksAgain()
+    return true
+  }
+
+  private openFile(segment: Segment): void {
+    if (segment.fd !== undefined) return
+    const { fd, ino } = this.io.openSync(segment.path)
+    segment.fd = fd
+    segment.ino = ino
+    segment.exists = true
+  }
+
+  /** Sees whether the disk is slow. */
+  private notice(start: number): void {
+    const now = this.timing.now()
+    if (now - start < slowMillis) return
+    this.slowUntil = now + slowPauseMillis
+    this.diagnostics.sayRarely(
+      "spool slow",
+      "warn",
+      `OpenTelemetry export: the spool ${this.directory} is on a slow disk, another thread writes it for a while`,
+      () => ({ millis: Math.round(now - start) })
+    )
+  }
+
   private async write(segment: Segment): Promise<void> {
     segment.writeScheduled = false
     if (segment.gone || segment.broken || segment.pendingLength === 0) return
     this.lastWriteAt = this.timing.now()
     try {
-      if (segment.fd === undefined) {
-        await this.ready()
-        segment.fd = await this.io.create(segment.path)
-        segment.ino = (await this.io.stat(segment.path)).ino
-      }
+      this.ready()
+      this.openFile(segment)
       await this.append(segment)
       if (this.isFailing) this.worksAgain()
     } catch (error) {
@@ -334,8 +383,8 @@ export class Spool {
       const oldest = codeOf(error) === "ENOSPC" ? this.segments.find((other) => other !== segment) : undefined
       if (oldest === undefined || oldest === this.active) throw error
       this.give(oldest)
-      oldest.written = 0
-      await this.io.remove(oldest.path).catch(ignore)
+      if (oldest.exists) await this.io.remove(oldest.path).catch(ignore)
+      oldest.exists = false
       await this.io.write(segment.fd!, bytes, segment.written)
     }
     segment.endWrite()
@@ -374,13 +423,10 @@ export class Spool {
   }
 
   /** Makes the folder of this process, with its owner's file in it before anybody can see it. */
-  private async ready(): Promise<void> {
+  private ready(): void {
     if (this.folderIsReady) return
     try {
-      const hidden = path.join(this.directory, `.${path.basename(this.folder)}`)
-      await this.io.makeDirectory(hidden)
-      await this.io.writeFile(path.join(hidden, SpoolOwner.ownerFile), SpoolOwner.self())
-      await this.io.rename(hidden, this.folder)
+      this.io.makeFolderSync(this.folder, SpoolOwner.ownerFile, SpoolOwner.self())
       this.folderIsReady = true
     } catch (error) {
       if (this.isFailing) throw error
@@ -399,6 +445,8 @@ export class Spool {
   private async load(segment: Segment, entry: Entry): Promise<EncodedRequest | undefined> {
     let request: EncodedRequest | undefined
     await this.enqueue("read", async () => {
+      // What was recorded a moment ago may still wait to be written.
+      if (entry.to > segment.written) await this.write(segment)
       if (!segment.holds(entry)) return
       try {
         segment.fd ??= await this.io.open(segment.path)
@@ -422,15 +470,23 @@ export class Spool {
     if (isDone && segment === this.active && this.batchStart === segment.end && segment.end > this.segmentBytes / 4) {
       return this.retire(segment)
     }
-    if (moved && !segment.cursorScheduled) {
-      segment.cursorScheduled = true
-      void this.enqueue("cursor", () => this.writeCursor(segment))
+    if (!moved || segment.cursorScheduled) return
+    if (segment.fd !== undefined && this.timing.now() >= this.slowUntil) {
+      const start = this.timing.now()
+      try {
+        this.io.writeSync(segment.fd, SpoolRecord.cursor(segment.cursor), SpoolRecord.cursorPosition)
+        return this.notice(start)
+      } catch {
+        // The next try tells why.
+      }
     }
+    segment.cursorScheduled = true
+    void this.enqueue("cursor", () => this.writeCursor(segment))
   }
 
   private async writeCursor(segment: Segment): Promise<void> {
     segment.cursorScheduled = false
-    if (segment.gone || segment.written === 0) return
+    if (segment.gone || !segment.exists) return
     try {
       segment.fd ??= await this.io.open(segment.path)
       await this.io.write(segment.fd, SpoolRecord.cursor(segment.cursor), SpoolRecord.cursorPosition)
@@ -584,6 +640,7 @@ export class Spool {
       return
     }
     segment.sealed = true
+    segment.exists = true
     segment.end = bytes.length
     segment.written = bytes.length
     segment.cursor = read.cursor
@@ -624,18 +681,14 @@ export class Spool {
   private readonly onExit = (): void => {
     try {
       this.drain()
-      if (!this.folderIsReady) {
-        const file = path.join(this.folder, SpoolOwner.ownerFile)
-        const fd = this.io.openSync(file)
-        this.io.writeSync(fd, [Buffer.from(SpoolOwner.self())], 0)
-      }
+      this.ready()
       for (const segment of this.segments) {
         if (segment.gone || segment.broken) continue
         // A write that is under way is made again, at the same place: it may not be finished.
-        const pieces = segment.unwritten
-        if (pieces.length === 0) continue
-        segment.fd ??= this.io.openSync(segment.path)
-        this.io.writeSync(segment.fd, pieces, segment.written)
+        const bytes = segment.unwritten
+        if (bytes.length === 0) continue
+        this.openFile(segment)
+        this.io.writeSync(segment.fd!, bytes, segment.written)
       }
     } catch (error) {
       this.diagnostics.internal("spool, exit", error)

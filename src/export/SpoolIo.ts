@@ -1,13 +1,12 @@
 /**
- * What the spool asks of a file system: a value, so that a test can give one whose disk is full. Nothing here blocks
- * the application, but for what runs when the process exits.
+ * What the spool asks of a file system: a value, so that a test can give one whose disk is full.
+ *
+ * @internal
  */
 import * as fs from "node:fs"
 import * as path from "node:path"
 
 export interface SpoolIo {
-  /** Creates a file that must not exist. */
-  readonly create: (file: string) => Promise<number>
   readonly open: (file: string) => Promise<number>
   /** Writes all of the bytes from a position on. */
   readonly write: (fd: number, bytes: Uint8Array, position: number) => Promise<void>
@@ -23,9 +22,12 @@ export interface SpoolIo {
   readonly stat: (file: string) => Promise<{ readonly ino: number; readonly size: number; readonly mtimeMs: number }>
   /** Sets a file's time of change to now. */
   readonly touch: (file: string) => Promise<void>
-  /** For the process' exit, when nothing else can be waited for. */
-  readonly openSync: (file: string) => number
-  readonly writeSync: (fd: number, pieces: ReadonlyArray<Uint8Array>, position: number) => void
+  /** Opens a file, made where it does not exist: a matter of microseconds, as the next one. */
+  readonly openSync: (file: string) => { readonly fd: number; readonly ino: number }
+  /** Writes all of the bytes from a position on: into the memory of the operating system. */
+  readonly writeSync: (fd: number, bytes: Uint8Array, position: number) => void
+  /** Makes a folder that has a file in it from the moment on at which it can be seen. */
+  readonly makeFolderSync: (folder: string, file: string, text: string) => void
 }
 
 const write = (fd: number, bytes: Uint8Array, position: number): Promise<void> =>
@@ -62,7 +64,6 @@ const opened = (file: string, flags: string): Promise<number> =>
 
 /** The file system of this machine. */
 export const io: SpoolIo = {
-  create: (file) => opened(file, "wx+"),
   open: (file) => opened(file, "r+"),
   write,
   read,
@@ -82,15 +83,20 @@ export const io: SpoolIo = {
     await fs.promises.utimes(file, now, now)
   },
   openSync: (file) => {
-    fs.mkdirSync(path.dirname(file), { recursive: true, mode: 0o700 })
-    // Its creation may be under way.
-    return fs.openSync(file, fs.constants.O_RDWR | fs.constants.O_CREAT, 0o600)
+    const fd = fs.openSync(file, fs.constants.O_RDWR | fs.constants.O_CREAT, 0o600)
+    return { fd, ino: fs.fstatSync(fd).ino }
   },
-  writeSync: (fd, pieces, position) => {
-    let at = position
-    for (const piece of pieces) {
-      fs.writeSync(fd, piece, 0, piece.length, at)
-      at += piece.length
+  writeSync: (fd, bytes, position) => {
+    for (let at = 0; at < bytes.length;) {
+      const count = fs.writeSync(fd, bytes, at, bytes.length - at, position + at)
+      if (count === 0) throw new Error("nothing could be written")
+      at += count
     }
+  },
+  makeFolderSync: (folder, file, text) => {
+    const hidden = path.join(path.dirname(folder), `.${path.basename(folder)}`)
+    fs.mkdirSync(hidden, { recursive: true, mode: 0o700 })
+    fs.writeFileSync(path.join(hidden, file), text, { mode: 0o600 })
+    fs.renameSync(hidden, folder)
   }
 }

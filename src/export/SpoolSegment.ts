@@ -35,6 +35,8 @@ export class Segment {
   /** Batches that have not been settled, in order. */
   entries: Array<Entry> = []
   fd: number | undefined
+  /** Whether there is a file. */
+  exists = false
   /** Identity of the file, to notice that it was taken away. */
   ino = 0
   /** Where the next record goes, once everything that waits is written. */
@@ -114,6 +116,16 @@ export class Segment {
     this.writing = undefined
   }
 
+  /** What waits, to be written at once; `wrote` says that it is. */
+  get waiting(): Uint8Array {
+    return this.pending.subarray(0, this.pendingLength)
+  }
+
+  wrote(): void {
+    this.written += this.pendingLength
+    this.pendingLength = 0
+  }
+
   /** Forgets what is not written. */
   abandonWrites(): void {
     this.end = this.written
@@ -122,11 +134,8 @@ export class Segment {
   }
 
   /** What is not written for certain. */
-  get unwritten(): Array<Uint8Array> {
-    const pieces: Array<Uint8Array> = []
-    if (this.writing !== undefined) pieces.push(this.writing)
-    if (this.pendingLength > 0) pieces.push(this.pending.subarray(0, this.pendingLength))
-    return pieces
+  get unwritten(): Uint8Array {
+    return this.writing === undefined ? this.waiting : Buffer.concat([this.writing, this.waiting])
   }
 
   /** The number of a scope, which is written where it is new. */

@@ -299,6 +299,7 @@ describe("Spool", () => {
     await until(() => bytesIn(directory) < 300_000, "the files to be removed")
     expect(receiver.spanIds().size).toBe(5_000)
     expect(pipeline.status()).toMatchObject({ exported: 5_000, droppedTotal: 0 })
+    expect(filesIn(directory).filter((file) => file.startsWith("quarantine"))).toEqual([])
   })
 
   it("when it is full the oldest give way, counted, with their times", async () => {
@@ -338,6 +339,14 @@ describe("Spool", () => {
         room -= bytes.length
         return io.write(fd, bytes, position)
       },
+      writeSync: (fd, bytes, position) => {
+        if (bytes.length > room) {
+          io.writeSync(fd, bytes.subarray(0, room), position)
+          throw full
+        }
+        room -= bytes.length
+        io.writeSync(fd, bytes, position)
+      },
       remove: async (file) => {
         // Deleting needs no space, and gives some back.
         const { size } = fs.statSync(file)
@@ -370,12 +379,12 @@ describe("Spool", () => {
     "a directory that cannot be used (%s): one warning, and memory",
     async (code) => {
       const directory = newDirectory()
-      const refuse = async () => {
+      const refuse = () => {
         throw Object.assign(new Error(`${code}: not here`), { code })
       }
       const receiver = await receive()
       const pipeline = spooling(receiver, directory, {
-        io: { ...io, create: refuse, writeFile: refuse, makeDirectory: refuse, rename: refuse }
+        io: { ...io, openSync: refuse, makeFolderSync: refuse, makeDirectory: refuse, rename: refuse }
       })
       for (let i = 0; i < 3; i++) {
         endSpans(pipeline.receiver, `s${i}`)
@@ -388,6 +397,44 @@ describe("Spool", () => {
       expect(pipeline.status()).toMatchObject({ exported: 3, droppedTotal: 0, spooled: 0 })
     }
   )
+
+  it("a slow disk is left to another thread, and the application does not wait for it", async () => {
+    const directory = newDirectory()
+    const timing = fakeTiming()
+    const receiver = await receive()
+    let atOnce = 0
+    const pipeline = spooling(
+      receiver,
+      directory,
+      {
+        io: {
+          ...io,
+          writeSync: (fd, bytes, position) => {
+            atOnce++
+            timing.advance(25)
+            io.writeSync(fd, bytes, position)
+          }
+        }
+      },
+      { timing, scheduleDelayMillis: 60_000 }
+    )
+    for (let i = 0; i < 10; i++) {
+      endSpans(pipeline.receiver, `s${i}`)
+      await timing.settle()
+      timing.advance(5)
+    }
+    expect(atOnce).toBe(1)
+    expect(pipeline.said.messages()).toEqual([expect.stringContaining("is on a slow disk")])
+    await pipeline.flush(5_000)
+    expect(receiver.spanNames()).toEqual(Array.from({ length: 10 }, (_, i) => `s${i}`))
+    // After a while it is tried again.
+    timing.advance(60_000)
+    endSpans(pipeline.receiver, "later")
+    await timing.settle()
+    expect(atOnce).toBeGreaterThan(1)
+    await pipeline.flush(5_000)
+    expect(pipeline.status()).toMatchObject({ exported: 11, droppedTotal: 0, spooled: 0 })
+  })
 
   it("a path that is a file is no directory: one warning, and memory", async () => {
     const file = path.join(newDirectory(), "file")

@@ -1,0 +1,126 @@
+/**
+ * The requests that the backend sends itself: one for each pattern of tracing that it has to show.
+ */
+import { seededPost } from "./Seed.ts"
+
+/** A request, what should come of it, and what is to be seen. */
+export interface Step {
+  readonly title: string
+  readonly shows: string
+  readonly method: "GET" | "POST" | "PUT" | "DELETE"
+  readonly path: string | ((known: Known) => string)
+  /** Who asks. */
+  readonly user?: string | undefined
+  readonly json?: object | undefined
+  readonly audio?: (() => Uint8Array) | undefined
+  /** The status that is expected. */
+  readonly status: number
+  /** Spans that are expected, among others. */
+  readonly spans: ReadonlyArray<string>
+  /** How many background jobs it leads to. */
+  readonly jobs?: number | undefined
+  /** What later steps want to know of the answer. */
+  readonly learn?: ((body: any) => Known) | undefined
+}
+
+/** What steps know of the answers before. */
+export interface Known {
+  readonly postId?: string | undefined
+}
+
+const postPath = (known: Known) => `/api/v1/posts/${known.postId ?? seededPost(1)}`
+
+export const steps: ReadonlyArray<Step> = [
+  {
+    title: "A user",
+    shows: "the request, and under it the statement that it runs: no code traces either",
+    method: "GET",
+    path: "/api/v1/users/u_mara",
+    status: 200,
+    spans: ["GET /api/v1/users/:id", "db.select"]
+  },
+  {
+    title: "A feed that is not cached yet",
+    shows: "a business event around its steps: cache miss, database, enrichment (two statements at once), cache filled",
+    method: "GET",
+    path: "/api/v1/feed?type=timeline",
+    user: "u_wren",
+    status: 200,
+    spans: ["GET /api/v1/feed", "feed.get", "cache.get", "db.select", "data.enrich_posts", "cache.set"]
+  },
+  {
+    title: "The same feed again",
+    shows: "a cache hit: cache.hit, result.from_cache, and no statement",
+    method: "GET",
+    path: "/api/v1/feed?type=timeline",
+    user: "u_wren",
+    status: 200,
+    spans: ["feed.get", "cache.get"]
+  },
+  {
+    title: "A new post",
+    shows: "an operation of several steps: a transaction, then the feeds that it belongs into are forgotten",
+    method: "POST",
+    path: "/api/v1/posts",
+    user: "u_mara",
+    json: { title: "Last Train, First Light", format: "flac", genre: "lofi", durationSeconds: 173, bpm: 84, daw: "Ableton Live" },
+    status: 201,
+    spans: ["POST /api/v1/posts", "feed.create_post", "db.begin", "db.insert", "db.commit", "cache.delete"],
+    learn: (post) => ({ postId: post.id })
+  },
+  {
+    title: "A comment",
+    shows: "what is known only from the result (comment.id) on the span of the event",
+    method: "POST",
+    path: (known) => `${postPath(known)}/comments`,
+    user: "u_wren",
+    json: { body: "that first chord", atSeconds: 4 },
+    status: 201,
+    spans: ["social.create_comment", "db.select", "db.insert"]
+  },
+  {
+    title: "Somebody listens",
+    shows: "an engagement event, counted in a transaction",
+    method: "POST",
+    path: (known) => `${postPath(known)}/engagement`,
+    user: "u_wren",
+    json: { type: "play" },
+    status: 200,
+    spans: ["engagement.track_play", "db.begin", "db.update", "db.insert", "db.commit"]
+  },
+  {
+    title: "A search",
+    shows: "what was searched for, and how much was found",
+    method: "GET",
+    path: "/api/v1/search?q=rain",
+    status: 200,
+    spans: ["search.query", "db.select"]
+  },
+  {
+    title: "A follow",
+    shows: "who follows whom",
+    method: "PUT",
+    path: "/api/v1/users/u_sol/follow",
+    user: "u_wren",
+    status: 201,
+    spans: ["social.follow_user", "db.insert", "cache.delete"]
+  },
+  {
+    title: "A post that is not there",
+    shows: "a failure that is the caller's: recorded as an event, but no error of the server",
+    method: "GET",
+    path: "/api/v1/posts/p_nowhere",
+    status: 404,
+    spans: ["GET /api/v1/posts/:id", "db.select"]
+  },
+  {
+    title: "A post that makes no sense",
+    shows: "input that its Schema refuses: nothing is reached",
+    method: "POST",
+    path: "/api/v1/posts",
+    user: "u_juno",
+    json: { title: "  ", format: "vinyl", genre: "trap", durationSeconds: 90 },
+    status: 400,
+    spans: ["POST /api/v1/posts"]
+  }
+]

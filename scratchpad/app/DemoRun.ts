@@ -1,0 +1,104 @@
+/** Sends the demo's requests, one after the other, and prints each with its answer and its trace. */
+import { Effect, Queue } from "effect"
+import { FetchHttpClient, HttpClient, HttpClientRequest } from "effect/http"
+import { render } from "effect-telemetry/export/TraceTree"
+import { STATUS_CODES } from "node:http"
+import { type Known, type Step, steps } from "./Demo.ts"
+import * as Terminal from "./Terminal.ts"
+import { demoPrefix, type Trace } from "./Traces.ts"
+
+/** How long a trace may take to be complete after its response. */
+const patience = "5 seconds"
+
+/** What came back. */
+interface Answer {
+  readonly status: number
+  readonly body: string
+}
+
+/** The requests come from outside, as everybody's do: the client that sends them is not traced. */
+const send = (base: string, step: Step, path: string, requestId: string) =>
+  Effect.gen(function* () {
+    const request = HttpClientRequest.make(step.method)(`${base}${path}`).pipe(
+      HttpClientRequest.setHeader("x-request-id", requestId),
+      step.user === undefined ? (same) => same : HttpClientRequest.setHeader("x-user-id", step.user),
+      step.json === undefined ? (same) => same : HttpClientRequest.bodyJsonUnsafe(step.json),
+      step.audio === undefined ? (same) => same : HttpClientRequest.bodyUint8Array(step.audio(), "audio/wav")
+    )
+    const response = yield* HttpClient.execute(request)
+    return { status: response.status, body: yield* response.text }
+  }).pipe(Effect.withTracerEnabled(false), Effect.provide(FetchHttpClient.layer))
+
+const rule = (text: string): string => {
+  const width = Math.min(Terminal.drawing.width ?? 110, 110)
+  const line = Terminal.drawing.ascii === true ? "-" : "─"
+  return `${Terminal.bold(text)} ${Terminal.dim(line.repeat(Math.max(3, width - text.length - 1)))}`
+}
+
+const short = (body: string): string => {
+  const width = (Terminal.drawing.width ?? 110) - 24
+  return body.length <= width ? body : `${body.slice(0, width)}${Terminal.drawing.ascii === true ? "..." : "…"}`
+}
+
+const parse = (body: string): unknown => {
+  try {
+    return JSON.parse(body)
+  } catch {
+    return undefined
+  }
+}
+
+/** Runs the demo; what did not come out as expected. */
+export const runDemo = (options: { readonly base: string; readonly traces: Queue.Dequeue<Trace>; readonly traced: boolean }) =>
+  Effect.gen(function* () {
+    const problems: Array<string> = []
+    let known: Known = {}
+    let count = 0
+    for (const [at, step] of steps.entries()) {
+      const path = typeof step.path === "string" ? step.path : step.path(known)
+      const title = `${at + 1}/${steps.length} ${step.title}`
+      Terminal.say(`\n${rule(title)}\n${Terminal.dim(step.shows)}\n`)
+      Terminal.say(`${step.method} ${path}${step.user === undefined ? "" : `  ${Terminal.dim(`x-user-id: ${step.user}`)}`}`)
+      if (step.json !== undefined) Terminal.say(Terminal.dim(JSON.stringify(step.json)))
+      if (step.audio !== undefined) Terminal.say(Terminal.dim(`(a recording, ${step.audio().byteLength} bytes)`))
+
+      const requestId = `${demoPrefix}${at + 1}`
+      const answer = yield* send(options.base, step, path, requestId)
+      Terminal.say(statusLine(step, answer))
+      if (answer.status !== step.status) problems.push(`${title}: answered ${answer.status}, expected ${step.status}`)
+      else if (step.learn !== undefined) known = { ...known, ...step.learn(parse(answer.body)) }
+      if (!options.traced) continue
+
+      const printed = yield* printTraces(options.traces, requestId, step.jobs ?? 0)
+      count += printed.count
+      const missing = step.spans.filter((name) => !printed.names.has(name))
+      if (printed.missing > 0) problems.push(`${title}: ${printed.missing} traces are missing`)
+      else if (missing.length > 0) problems.push(`${title}: its trace has no ${missing.join(", ")}`)
+    }
+    return { requests: steps.length, traces: count, problems }
+  })
+
+const statusLine = (step: Step, { body, status }: Answer): string => {
+  const paint = status === step.status ? (status < 400 ? Terminal.green : Terminal.yellow) : Terminal.red
+  return `${paint(`${status} ${STATUS_CODES[status] ?? ""}`.trim())}  ${Terminal.dim(short(body))}\n`
+}
+
+/** Prints the trace of a request, and those of the background jobs that it leads to. */
+const printTraces = Effect.fnUntraced(function* (traces: Queue.Dequeue<Trace>, requestId: string, jobs: number) {
+  const found: Array<Trace> = []
+  yield* Effect.gen(function* () {
+    while (found.length < 1 + jobs) {
+      const trace = yield* Queue.take(traces)
+      if (trace.requestId === requestId) found.push(trace)
+    }
+  }).pipe(Effect.timeoutOption(patience))
+  // A quick job is done before its request's span has ended.
+  const isJob = ({ spans }: Trace) => spans.some(({ linkData }) => linkData.length > 0)
+  for (const trace of found.toSorted((a, b) => Number(isJob(a)) - Number(isJob(b)))) {
+    if (isJob(trace)) Terminal.say(Terminal.dim("and the background job, in a trace of its own that is linked to the request's:\n"))
+    Terminal.say(render(trace.spans, Terminal.drawing))
+  }
+  const missing = 1 + jobs - found.length
+  if (missing > 0) Terminal.say(Terminal.yellow(`${missing} of its traces did not come within ${patience}`))
+  return { count: found.length, missing, names: new Set(found.flatMap(({ spans }) => spans.map(({ name }) => name))) }
+})

@@ -1,0 +1,72 @@
+/**
+ * Feeds: the first page of each comes from the cache, everything else from the database, with what a page shows beside posts.
+ *
+ * The cache is never needed: where it fails, that is recorded on the span, and the feed comes from the database.
+ */
+import { Effect, Option, Schema } from "effect"
+import { Cache, type CacheError, json } from "effect-telemetry/Cache"
+import * as BusinessEvents from "effect-telemetry/events/BusinessEvents"
+import { recordServiceError, recordServiceSuccess } from "effect-telemetry/operation/record"
+import { commentCounts, type FeedPage, postsOfFeed } from "./Data/Posts.ts"
+import { findUsers } from "./Data/Users.ts"
+import { FeedItem, type Post } from "./Domain.ts"
+
+/** How many posts a page has where nobody says otherwise: the page that is cached. */
+export const pageSize = 10
+
+/** How long a page may be older than the truth where nobody forgets it. */
+const ttl = "30 seconds"
+
+const pages = json(Schema.toCodecJson(Schema.Array(FeedItem)))
+
+export const globalFeed = "feed:global"
+export const trendingFeed = "feed:trending"
+export const timelineOf = (userId: string): string => `feed:timeline:${userId}`
+
+const keyOf = (page: FeedPage, userId: string | undefined): string | undefined => {
+  if (page.offset > 0 || page.limit !== pageSize) return undefined
+  return page.type === "global" ? globalFeed : page.type === "trending" ? trendingFeed : timelineOf(userId ?? "")
+}
+
+const recordFailure = (error: CacheError) => recordServiceError("cache", error)
+
+/** A page of a feed, for the user who asks. */
+export const getFeed = (page: FeedPage, userId: string | undefined) =>
+  Effect.gen(function* () {
+    const key = keyOf(page, userId)
+    if (key !== undefined) {
+      const cached = yield* pages
+        .get({ key })
+        .pipe(Effect.catchTag("CacheError", (error) => Effect.as(recordFailure(error), Option.none())))
+      if (Option.isSome(cached)) {
+        yield* recordServiceSuccess({ fromCache: true })
+        return cached.value
+      }
+    }
+    const items = yield* enrich(yield* postsOfFeed(page, userId))
+    if (key !== undefined) {
+      yield* pages.set({ key, value: items, ttl }).pipe(Effect.catchTag("CacheError", recordFailure))
+    }
+    return items
+  }).pipe(BusinessEvents.getFeed(page, (items: ReadonlyArray<FeedItem>) => ({ itemCount: items.length })))
+
+/** Posts with what a page shows beside them. */
+export const enrich = Effect.fnUntraced(function* (posts: ReadonlyArray<Post>) {
+  if (posts.length === 0) return []
+  const [authors, comments] = yield* Effect.all(
+    [findUsers(posts.map((post) => post.authorId)), commentCounts(posts.map((post) => post.id))],
+    { concurrency: "unbounded" }
+  ).pipe(BusinessEvents.enrichPosts({ type: "authors_and_comments", count: posts.length }))
+  return posts.map((post): FeedItem => {
+    const author = authors.find(({ id }) => id === post.authorId)!
+    return {
+      post,
+      author: { id: author.id, handle: author.handle, displayName: author.displayName },
+      commentCount: comments.get(post.id) ?? 0
+    }
+  })
+})
+
+/** Forgets cached feeds, because something in them has changed. Where that fails, they are right again after their time. */
+export const forget = (keys: ReadonlyArray<string>) =>
+  Effect.flatMap(Cache, (cache) => cache.delete({ keys })).pipe(Effect.catchTag("CacheError", recordFailure))

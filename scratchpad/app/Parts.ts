@@ -1,0 +1,100 @@
+/**
+ * The parts of the backend: each on a real server where the environment names one, in this process otherwise.
+ *
+ * A live or embedded layer is imported when it is used, so that only the clients in use are loaded.
+ */
+import { Config, Context, Effect, Layer, Option, References, String } from "effect"
+import * as Faults from "effect-telemetry/operation/Faults"
+import { migrate } from "./Migrations.ts"
+import { seed } from "./Seed.ts"
+
+/** Told what is being started, and what is ready. */
+export const Progress = Context.Reference("app/Progress", {
+  defaultValue: () => ({
+    starting: (_part: string, _what: string): void => {},
+    ready: (_part: string, _detail: string): void => {}
+  })
+})
+
+/** A part that says what it is and when it is ready; `prepare` runs before that and may add a detail. */
+const part = <A, E, R, E2 = never, R2 = never>(options: {
+  readonly name: string
+  readonly what: string
+  readonly load: () => Promise<Layer.Layer<A, E, R>>
+  readonly prepare?: Effect.Effect<string, E2, R2> | undefined
+}) =>
+  Layer.unwrap(
+    Effect.gen(function* () {
+      const progress = yield* Progress
+      const started = performance.now()
+      progress.starting(options.name, options.what)
+      const layer = yield* Effect.promise(options.load)
+      return Layer.tap(layer, (context) =>
+        Effect.map(Effect.provide(options.prepare ?? Effect.succeed(""), context), (detail) => {
+          const took = `${Math.round(performance.now() - started)} ms`
+          progress.ready(options.name, detail === "" ? took : `${detail}, ${took}`)
+        })
+      )
+    })
+  )
+
+/** One layer where one of these variables is set, another one where none is. */
+const whereSet = <A, E, R, A2, E2, R2>(
+  names: ReadonlyArray<string>,
+  live: Layer.Layer<A, E, R>,
+  embedded: Layer.Layer<A2, E2, R2>
+) =>
+  Layer.unwrap(
+    Effect.map(
+      Effect.forEach(names, (name) => Config.option(Config.NonEmptyString(name))),
+      (values): Layer.Layer<A | A2, E | E2, R | R2> => (values.some(Option.isSome) ? live : embedded) as never
+    )
+  )
+
+/** Columns are in snake case, fields are not. */
+const naming = { transformQueryNames: String.camelToSnake, transformResultNames: String.snakeToCamel }
+
+const fill = Effect.gen(function* () {
+  const migrations = yield* migrate
+  const { posts, users } = yield* seed
+  return `${migrations.length} migrations run, ${users} users, ${posts} posts`
+})
+
+/** PostgreSQL at `DATABASE_URL` (or `PGHOST`), or PGlite in this process. */
+export const database = whereSet(
+  ["DATABASE_URL", "PGHOST"],
+  part({
+    name: "database",
+    what: "PostgreSQL (DATABASE_URL)",
+    load: async () => (await import("effect-telemetry/DatabaseLive")).layerConfig(naming),
+    prepare: fill
+  }),
+  part({
+    name: "database",
+    what: "PGlite, in this process",
+    load: async () => (await import("effect-telemetry/DatabaseEmbedded")).layer(naming),
+    prepare: fill
+  })
+)
+
+/** Redis at `REDIS_URL`, or a cache in this process. */
+export const cache = whereSet(
+  ["REDIS_URL"],
+  part({
+    name: "cache",
+    what: "Redis (REDIS_URL)",
+    load: async () => (await import("effect-telemetry/CacheLive")).layerConfig()
+  }),
+  part({
+    name: "cache",
+    what: "in this process",
+    load: async () => (await import("effect-telemetry/CacheEmbedded")).layer()
+  })
+)
+
+/** Every part, with the faults of a list (`stream.follow=fail:2`). Starting them is not traced. */
+export const layer = (faults: string) =>
+  Layer.mergeAll(database, cache).pipe(
+    Layer.provide(Faults.layer(faults)),
+    Layer.provide(Layer.succeed(References.TracerEnabled, false))
+  )

@@ -1,0 +1,82 @@
+/** `npm start`: the reference backend, its demo, and then the backend for whoever wants to play with it. */
+import { Effect, Layer, Logger, Queue } from "effect"
+import { HttpServer } from "effect/http"
+import * as Telemetry from "effect-telemetry/Telemetry"
+import { backend } from "./Backend.ts"
+import { runDemo } from "./DemoRun.ts"
+import * as Parts from "./Parts.ts"
+import { run } from "./Run.ts"
+import { help, readSettings, type Settings } from "./Settings.ts"
+import * as Terminal from "./Terminal.ts"
+import { makeReceiver, type Trace } from "./Traces.ts"
+
+/** What starts in which order, and how long it takes. */
+const progress = Layer.succeed(Parts.Progress, {
+  starting: (part, what) => Terminal.say(`  ${part.padEnd(10)} ${Terminal.dim(`starting: ${what}`)}`),
+  ready: (part, detail) => Terminal.say(`  ${part.padEnd(10)} ${Terminal.green("ready")}: ${detail}`)
+})
+
+/** Traces are printed here, and sent to where the environment says, if it does. */
+const telemetry = (settings: Settings, traces: Queue.Queue<Trace>) =>
+  Telemetry.layer({
+    enabled: true,
+    serviceName: process.env["OTEL_SERVICE_NAME"] ?? "social-audio",
+    exporter: settings.exports ? "otlp" : "none",
+    receivers: [makeReceiver(traces, Terminal.traceOutput)],
+    shutdownTimeout: "3 seconds"
+  }).pipe(Layer.provideMerge(Logger.layer([Terminal.logger, Logger.tracerLogger])))
+
+const start = (settings: Settings) =>
+  Effect.gen(function* () {
+    const traces = yield* Queue.unbounded<Trace>()
+    Terminal.say(`\n${Terminal.bold("effect-telemetry")}: the reference backend of a social audio product\n`)
+
+    return yield* Effect.gen(function* () {
+      const { address } = yield* HttpServer.HttpServer
+      const base = HttpServer.formatAddress(address)
+      Terminal.say(`  ${"http".padEnd(10)} ${Terminal.green("ready")}: ${base}`)
+
+      const { config } = yield* Telemetry.Telemetry
+      Terminal.hold()
+      const outcome = yield* runDemo({ base, traces, traced: config.enabled })
+      Terminal.say(summary(outcome))
+      Terminal.release()
+      if (settings.once) return outcome.problems.length === 0 ? 0 : 1
+      Terminal.say(invitation(base))
+      return yield* Effect.never
+    }).pipe(
+      Effect.provide(
+        backend({ ...settings, faults: settings.faults ?? "" }).pipe(
+          Layer.provideMerge(telemetry(settings, traces)),
+          Layer.provide(progress)
+        )
+      )
+    )
+  })
+
+const summary = (outcome: Effect.Success<ReturnType<typeof runDemo>>): string => {
+  const { problems, requests, traces } = outcome
+  const done = `${requests} requests, ${traces} traces`
+  if (problems.length === 0) return `${done}, ${Terminal.green("all as expected")}`
+  return `${done}, ${Terminal.red("not all as expected")}:\n${problems.map((problem) => `  ${problem}`).join("\n")}`
+}
+
+const invitation = (base: string): string => `
+Serving on ${Terminal.bold(base)}. The trace of each of your requests is printed here. Try:
+
+  curl ${base}/api/v1/users/u_mara
+  curl -H 'x-user-id: u_wren' '${base}/api/v1/feed?type=timeline'
+  curl -H 'x-user-id: u_wren' -d '{"type":"like"}' ${base}/api/v1/posts/p_01/engagement
+  curl ${base}
+
+Ctrl-C ends it. npm start -- --help tells of faults on purpose, of real servers, and of sending traces elsewhere.
+`
+
+run(
+  Effect.gen(function* () {
+    const settings = yield* readSettings(process.argv.slice(2), process.env)
+    if (!settings.help) return yield* start(settings)
+    process.stdout.write(help)
+    return 0
+  })
+)

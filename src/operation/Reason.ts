@@ -17,7 +17,9 @@
  */
 import * as Data from "effect/Data"
 import * as Duration from "effect/Duration"
+import * as Headers from "effect/http/Headers"
 import * as Predicate from "effect/Predicate"
+import * as Result from "effect/Result"
 
 /** What every reason may carry. */
 export interface Details {
@@ -271,6 +273,18 @@ export const fromConnection = (error: unknown, message?: string): Unavailable =>
     notActed: code !== undefined && notReached.has(code),
     retryable: code === undefined || !neverBetter(code)
   })
+}
+
+/**
+ * How long a `Retry-After` header asks to wait, in either of its forms: seconds, or an HTTP date, which is compared with
+ * `nowMillis`. `undefined` where there is none, or it says nothing that can be understood.
+ *
+ * @see https://www.rfc-editor.org/rfc/rfc9110#field.retry-after
+ */
+export const retryAfter = (header: string | null | undefined, nowMillis: number): Duration.Duration | undefined => {
+  if (header === null || header === undefined) return undefined
+  const parsed = Headers.parseRetryAfter(header)
+  return Result.isSuccess(parsed) ? Headers.retryAfterDelay(parsed.success, nowMillis) : undefined
 }
 
 /** Whether a value is a reason. */

@@ -41,6 +41,14 @@ describe("Reason", () => {
     assert.deepStrictEqual(Reason.retryAfterOf(reason), Duration.seconds(3))
   })
 
+  it("reads both forms of Retry-After", () => {
+    const now = Date.parse("Wed, 25 Nov 2026 12:00:00 GMT")
+    assert.deepStrictEqual(Reason.retryAfter("7", now), Duration.seconds(7))
+    assert.deepStrictEqual(Reason.retryAfter("Wed, 25 Nov 2026 12:00:09 GMT", now), Duration.seconds(9))
+    assert.deepStrictEqual(Reason.retryAfter("Wed, 25 Nov 2026 11:00:00 GMT", now), Duration.zero)
+    for (const none of [null, undefined, "", "soon", "-1"]) assert.strictEqual(Reason.retryAfter(none, now), undefined)
+  })
+
   it("finds the system's code wherever a client hides it, and never takes an object for one", () => {
     const refused = Object.assign(new Error("connect"), { code: "ECONNREFUSED" })
     const hidden = [

@@ -25,6 +25,7 @@
  * console.log(redactor.isSecretKey("shop.voucher")) // true
  * ```
  */
+import { MaximumKeyLength } from "./Limits.ts"
 import type { AttributeValue } from "./SpanData.ts"
 import * as SecretNames from "./SecretNames.ts"
 import { scrub } from "./TextRedaction.ts"
@@ -49,13 +50,17 @@ export interface RedactionOptions {
 }
 
 /** What a key says of its value. */
-export type KeyClass = 0 | 1 | 2
+export type KeyClass = 0 | 1 | 2 | 3
 /** Its texts are searched. */
 export const PLAIN = 0
 /** It is a secret. */
 export const SECRET = 1
 /** It comes from a short closed list. */
 export const CLOSED = 2
+/** The key itself has to be repaired first: it is too long, or holds half a character. */
+export const ODD = 3
+
+const isOdd = (key: string): boolean => key.length > MaximumKeyLength || !key.isWellFormed()
 
 /** Rules made ready. */
 export interface Redactor {
@@ -88,6 +93,7 @@ export const make = (options: RedactionOptions = {}): Redactor => {
   const allowed = matcher(options.allow)
   const moreParameters = matcher(options.parameters)
   const judge = (key: string): KeyClass => {
+    if (isOdd(key)) return ODD
     if (more?.(key) === true) return SECRET
     if (allowed?.(key) === true) return PLAIN
     if (SecretNames.closed.has(key)) return CLOSED
@@ -98,6 +104,7 @@ export const make = (options: RedactionOptions = {}): Redactor => {
     let known = remembered.get(key)
     if (known === undefined) {
       known = judge(key)
+      if (known === ODD) return known
       if (remembered.size >= rememberedKeys) remembered.clear()
       remembered.set(key, known)
     }
@@ -128,7 +135,7 @@ export const defaults: Redactor = make()
 
 /** No rules at all, for the tests of an application: everything is shown. */
 export const none: Redactor = {
-  keyClass: () => PLAIN,
+  keyClass: (key) => (isOdd(key) ? ODD : PLAIN),
   isSecretKey: () => false,
   needsMark: true,
   text: (text) => text,

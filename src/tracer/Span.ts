@@ -79,6 +79,9 @@ export interface RawEvent {
   readonly attributes: Readonly<Record<string, unknown>> | undefined
 }
 
+/** Shared by spans without attributes. Never changed. */
+const noKeys: Array<string> = []
+const noValues: Array<AttributeValue> = []
 const noEvents: ReadonlyArray<EventData> = []
 const noLinks: ReadonlyArray<LinkData> = []
 
@@ -139,9 +142,9 @@ export class TelemetrySpan implements Tracer.Span, EndedSpan {
   statusCode: 0 | 1 | 2 = 0
   statusMessage: string | undefined = undefined
   /** Raw until sealed. */
-  attributeKeys: Array<string> = []
+  attributeKeys: Array<string> = noKeys
   /** Raw until sealed. */
-  attributeValues: Array<AttributeValue> = []
+  attributeValues: Array<AttributeValue> = noValues
   /** Attributes that are made only if the span is kept. */
   lazyAttributes: (() => Readonly<Record<string, unknown>>) | undefined = undefined
   rawEvents: Array<RawEvent> | undefined = undefined
@@ -264,11 +267,14 @@ export class TelemetrySpan implements Tracer.Span, EndedSpan {
     const index = keys.indexOf(key)
     if (index >= 0) {
       this.attributeValues[index] = value as AttributeValue
-    } else if (keys.length < this.core.rules.limits.attributeCount) {
+    } else if (keys.length >= this.core.rules.limits.attributeCount) {
+      this.droppedAttributesCount++
+    } else if (keys === noKeys) {
+      this.attributeKeys = [key]
+      this.attributeValues = [value as AttributeValue]
+    } else {
       keys.push(key)
       this.attributeValues.push(value as AttributeValue)
-    } else {
-      this.droppedAttributesCount++
     }
   }
 
@@ -286,12 +292,34 @@ export class TelemetrySpan implements Tracer.Span, EndedSpan {
   /** Sets all attributes of a record. A getter that throws sets nothing. */
   putAll(record: Readonly<Record<string, unknown>>): void {
     try {
-      for (const key in record) {
-        const value = record[key]
-        if (value !== undefined) this.put(key, value)
+      if (this.attributeKeys === noKeys && isPlain(record)) this.takeAll(record)
+      else {
+        for (const key in record) {
+          const value = record[key]
+          if (value !== undefined) this.put(key, value)
+        }
       }
     } catch {
       SpanSeal.putEach(this, record)
+    }
+  }
+
+  /** The same for a span that has none yet: the arrays are made in their final size. */
+  private takeAll(record: Readonly<Record<string, unknown>>): void {
+    const keys = Object.keys(record)
+    const { length } = keys
+    const values = new Array<AttributeValue>(length)
+    let complete = length <= this.core.rules.limits.attributeCount
+    for (let i = 0; i < length; i++) {
+      const value = record[keys[i]!]
+      if (value === undefined) complete = false
+      values[i] = value as AttributeValue
+    }
+    if (complete) {
+      this.attributeKeys = keys
+      this.attributeValues = values
+    } else {
+      for (let i = 0; i < length; i++) if (values[i] !== undefined) this.put(keys[i]!, values[i])
     }
   }
 
@@ -495,6 +523,12 @@ export class UnsampledSpan implements Tracer.Span {
   event(): void {}
   addLinks(): void {}
   end(): void {}
+}
+
+/** Whether an object's own properties are all that enumerating it would find. */
+const isPlain = (record: object): boolean => {
+  const prototype: unknown = Object.getPrototypeOf(record)
+  return prototype === Object.prototype || prototype === null
 }
 
 const constants = (prototype: object, values: Readonly<Record<string, unknown>>): void => {

@@ -7,7 +7,7 @@ import * as Exit from "effect/Exit"
 import type * as Tracer from "effect/Tracer"
 import * as AttributeValue from "./AttributeValue.ts"
 import { cut, MaximumKeyLength } from "./Limits.ts"
-import { CLOSED, REDACTED, SECRET } from "./Redaction.ts"
+import { CLOSED, type KeyClass, ODD, REDACTED, SECRET } from "./Redaction.ts"
 import type { TelemetrySpan } from "./Span.ts"
 import * as SpanContext from "./SpanContext.ts"
 import type { AttributeValue as Value, EventData, LinkData } from "./SpanData.ts"
@@ -52,31 +52,25 @@ const valueOf = (record: Readonly<Record<string, unknown>>, key: string): unknow
   }
 }
 
-const key = (name: string): string =>
-  name.length <= MaximumKeyLength && name.isWellFormed() ? name : cut(name.toWellFormed(), MaximumKeyLength)
+/** A name as it may leave the process. */
+const repaired = (name: string): string => cut(name.toWellFormed(), MaximumKeyLength)
 
-/** One attribute as it leaves the process. `undefined`: it is left out. */
-const convert = (name: string, value: unknown, rules: AttributeValue.Rules): Value | undefined => {
-  const { redactor } = rules
-  const keyClass = redactor.keyClass(name)
+/** One attribute's value as it leaves the process. `undefined`: the attribute is left out. */
+const convert = (name: string, keyClass: KeyClass, value: unknown, rules: AttributeValue.Rules): Value | undefined => {
   if (keyClass === SECRET) return value === undefined ? undefined : REDACTED
-  let converted: Value | undefined
-  if (typeof value === "string") {
-    converted =
-      keyClass === CLOSED && value.length <= rules.limits.valueLength && value.isWellFormed()
-        ? value
-        : AttributeValue.text(value, rules)
-  } else if (typeof value === "boolean") {
-    converted = value
-  } else {
-    converted = AttributeValue.convert(value, rules)
-  }
-  if (redactor.redact === undefined || converted === undefined) return converted
+  const { redactor } = rules
+  const converted =
+    keyClass === CLOSED && typeof value === "string" && value.length <= rules.limits.valueLength
+      ? value.toWellFormed()
+      : AttributeValue.convert(value, rules)
+  return redactor.redact === undefined || converted === undefined ? converted : redact(name, converted, rules)
+}
+
+/** What the application's own rule makes of a value. */
+const redact = (name: string, converted: Value, rules: AttributeValue.Rules): Value | undefined => {
   try {
-    const replaced = redactor.redact(name, converted)
-    return replaced === converted || replaced === undefined
-      ? replaced
-      : AttributeValue.convert(replaced, { ...rules, redactor: { ...redactor, redact: undefined } })
+    const replaced = rules.redactor.redact!(name, converted)
+    return replaced === converted || replaced === undefined ? replaced : AttributeValue.convert(replaced, rules)
   } catch {
     // A rule that fails must not let pass what it was there to stop.
     return REDACTED
@@ -106,14 +100,21 @@ const convertRecord = (
       dropped = names.length - i
       break
     }
-    const name = names[i]!
-    if (name === "") continue
-    const value = convert(name, valueOf(record, name), rules)
-    if (value === undefined) continue
-    keys.push(key(name))
+    const given = names[i]!
+    const { name, keyClass } = judged(given, rules)
+    const value = convert(name, keyClass, valueOf(record, given), rules)
+    if (value === undefined || name === "") continue
+    keys.push(name)
     values.push(value)
   }
   return { keys, values, dropped }
+}
+
+const judged = (given: string, rules: AttributeValue.Rules): { readonly name: string; readonly keyClass: KeyClass } => {
+  const keyClass = rules.redactor.keyClass(given)
+  if (keyClass !== ODD) return { name: given, keyClass }
+  const name = repaired(given)
+  return { name, keyClass: rules.redactor.keyClass(name) }
 }
 
 const attributes = (span: TelemetrySpan): void => {
@@ -122,11 +123,18 @@ const attributes = (span: TelemetrySpan): void => {
   const values = span.attributeValues
   let kept = 0
   for (let i = 0; i < keys.length; i++) {
-    const name = keys[i]!
-    const value = convert(name, values[i], rules)
+    let name = keys[i]!
+    let keyClass = rules.redactor.keyClass(name)
+    if (keyClass === ODD) {
+      name = repaired(name)
+      keyClass = rules.redactor.keyClass(name)
+      keys[i] = name
+    }
+    const given = values[i]
+    const value = convert(name, keyClass, given, rules)
     if (value === undefined || name === "") continue
-    keys[kept] = key(name)
-    values[kept] = value
+    if (kept !== i) keys[kept] = name
+    if (kept !== i || value !== given) values[kept] = value
     kept++
   }
   if (kept < keys.length) {

@@ -16,6 +16,7 @@
  * console.log(clock.seconds, clock.nanos)
  * ```
  */
+import { performance } from "node:perf_hooks"
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 

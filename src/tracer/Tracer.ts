@@ -234,6 +234,27 @@ export class TelemetryTracer implements Tracer.Tracer {
     return span
   }
 
+  /** The span that stands for one under a span that does not record; `undefined` where the sampler has to be asked even so. */
+  startUnderUnsampled(
+    name: string,
+    parent: UnsampledSpan,
+    annotations: Context.Context<never>,
+    kind: KindCode
+  ): UnsampledSpan | undefined {
+    if (this.#rules.localNotSampled !== Sampler.NOT_RECORD || annotations !== SpanContext.emptyAnnotations)
+      return undefined
+    return new UnsampledSpan(
+      this.core,
+      name,
+      parent,
+      annotations,
+      kind,
+      parent.traceId,
+      parent.traceFlags,
+      parent.traceStateObject
+    )
+  }
+
   #ruleFor(parent: Tracer.AnySpan | undefined): Sampler.Rule {
     const rules = this.#rules
     if (parent === undefined) return rules.root

@@ -37,7 +37,7 @@ import * as References from "effect/References"
 import * as Tracer from "effect/Tracer"
 import * as Disabled from "./Disabled.ts"
 import * as FiberContext from "./FiberContext.ts"
-import { kindCode, TelemetrySpan } from "./Span.ts"
+import { kindCode, TelemetrySpan, UnsampledSpan } from "./Span.ts"
 import * as SpanContext from "./SpanContext.ts"
 import * as SpanSettings from "./SpanSettings.ts"
 import * as StackTrace from "./StackTrace.ts"
@@ -116,6 +116,11 @@ const inSpan = (step: WithSpan, fiber: AnyFiber, tracer: TelemetryTracer): AnyEf
   const explicit = options?.parent
   const current = cache.span
   const given = explicit ?? (root ? undefined : SpanContext.propagated(current))
+  if (current instanceof UnsampledSpan && given === current && explicit === undefined && options?.sampled !== true) {
+    // Most spans of a service that samples one trace in a hundred: nothing but the ids is needed.
+    const span = tracer.startUnderUnsampled(step.spanName, current, annotations, kindCode(options?.kind))
+    if (span !== undefined) return run(step, fiber, span)
+  }
   // A child that starts in the very context that its parent provided finds there what its parent found.
   const settings =
     current instanceof TelemetrySpan && current.provided === fiber.context
@@ -133,18 +138,23 @@ const inSpan = (step: WithSpan, fiber: AnyFiber, tracer: TelemetryTracer): AnyEf
     settings.annotations,
     options?.attributes
   )
+  if (span instanceof UnsampledSpan) return run(step, fiber, span)
   const previous = fiber.context
   const provided = FiberContext.enter(fiber, span, frameOf(step, cache.stackFrame))
-  if (span instanceof TelemetrySpan) {
-    span.settings = settings
-    span.provided = provided
-    span.begin(settings.timing)
-    return Effect.onExitPrimitive(step.self, (exit: Exit.Exit<unknown, unknown>) => {
-      span.finish(exit)
-      fiber.setContext(previous)
-      return undefined
-    })
-  }
+  span.settings = settings
+  span.provided = provided
+  span.begin(settings.timing)
+  return Effect.onExitPrimitive(step.self, (exit: Exit.Exit<unknown, unknown>) => {
+    span.finish(exit)
+    fiber.setContext(previous)
+    return undefined
+  })
+}
+
+/** Runs the effect under a span that does not record. */
+const run = (step: WithSpan, fiber: AnyFiber, span: UnsampledSpan): AnyEffect => {
+  const previous = fiber.context
+  FiberContext.enter(fiber, span as Tracer.AnySpan, frameOf(step, fiber.cache.stackFrame))
   return Effect.onExitPrimitive(step.self, () => {
     fiber.setContext(previous)
     return undefined

@@ -1,5 +1,6 @@
 import * as prettier from "prettier"
-import { page } from "../../src/catalogue/markdown.ts"
+import { services } from "../../src/catalogue/Catalogue.ts"
+import { operations, page } from "../../src/catalogue/markdown.ts"
 import * as TelemetryConfig from "../../src/TelemetryConfig.ts"
 
 /** A file that is generated, or has a part that is. */
@@ -26,8 +27,17 @@ const between = (page: string, name: string, text: string): string => {
   const end = `<!-- end of ${name} -->`
   const from = page.indexOf(start)
   const to = page.indexOf(end)
-  if (from < 0 || to < from) throw new Error(`README.md has no marks for ${name}`)
+  if (from < 0 || to < from) throw new Error(`a page has no marks for ${name}:\n${page.slice(0, 200)}`)
   return `${page.slice(0, from + start.length)}\n\n${text}\n\n${page.slice(to)}`
+}
+
+/** The page of each service. */
+const pages: Readonly<Record<string, string>> = {
+  cache: "cache",
+  "stream.io": "stream-io",
+  gorse: "gorse",
+  elasticsearch: "search",
+  s3: "storage"
 }
 
 /** Every generated file, as it should be. */
@@ -36,6 +46,12 @@ export const generated = async (read: (file: string) => string): Promise<Readonl
     prettier.format(text, { parser: "markdown", printWidth: 120, semi: false, trailingComma: "none" })
   return [
     { file: "docs/spans.md", content: await format(page()) },
-    { file: "README.md", content: await format(between(read("README.md"), "settings", settingsTable())) }
+    { file: "README.md", content: await format(between(read("README.md"), "settings", settingsTable())) },
+    ...(await Promise.all(
+      services.map(async ({ prefix, service }) => {
+        const file = `docs/services/${pages[service] ?? prefix}.md`
+        return { file, content: await format(between(read(file), "operations", operations(service))) }
+      })
+    ))
   ]
 }

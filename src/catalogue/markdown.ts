@@ -3,6 +3,7 @@
  *
  * @internal
  */
+import * as OperationAttributes from "../operation/OperationAttributes.ts"
 import {
   type CatalogueAttribute,
   type CatalogueSpan,
@@ -43,6 +44,21 @@ const group = (name: Group): string => {
   }
   return `## ${titles[name]}\n\n${own.map(section).join("\n\n")}`
 }
+
+/** The operations of a service, for its own page. */
+export const operations = (service: string): string =>
+  [
+    "| operation | span | attributes of its own |",
+    "|---|---|---|",
+    ...spans
+      .filter((span) => span.service === service)
+      .map(({ attributes, brief, name }) => {
+        const own = attributes.filter(({ key }) => !everyOperation.has(key) && !key.endsWith(".operation"))
+        return `| ${escape(brief)} | \`${name}\` | ${own.map(({ key }) => `\`${key}\``).join(", ")} |`
+      })
+  ].join("\n")
+
+const everyOperation = new Set(Object.keys(OperationAttributes.common))
 
 /** The whole page. */
 export const page = (): string =>

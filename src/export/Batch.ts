@@ -1,5 +1,7 @@
 /**
  * A batch on its way, and what may come of sending it: the words that the stages behind the encoder share.
+ *
+ * @internal
  */
 
 import type { SpanData } from "../tracer/SpanData.ts"

@@ -4,7 +4,8 @@
  * A batch is full at `maxSpans` spans or at `maxBytes` bytes, whichever comes first; a span that alone is larger is a
  * batch by itself. Spans of several instrumentation scopes share a batch, each scope in a section of its own.
  *
- * @example
+ * **Example** (A batch that fills)
+ *
  * ```ts
  * import { Batcher } from "effect-telemetry/export/Batcher"
  * import { protobuf } from "effect-telemetry/export/OtlpProtobuf"

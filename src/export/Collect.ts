@@ -5,6 +5,8 @@
  * A batch goes on when it is full, and what is not full after `scheduleDelayMillis`. A burst does not fill memory with
  * raw spans: from `slotCount` spans in one tick on they are encoded at once, which is also when they are still in the
  * processor's cache.
+ *
+ * @internal
  */
 import type { EndedSpan, SpanReceiver } from "../tracer/SpanReceiver.ts"
 import type { SpanBatcher } from "./Batch.ts"

@@ -11,6 +11,7 @@
  * memory.
  *
  * @see https://opentelemetry.io/docs/specs/otlp/#failures-1
+ * @internal
  */
 import { Batch, type Outcome, type Part, type Sink, type Source } from "./Batch.ts"
 import { type Diagnostics, type Fields, messageOf } from "./Diagnostics.ts"

@@ -8,7 +8,8 @@
  * with how often it was kept back. Without a callback nothing is said and counters count all the same. A callback that
  * throws is ignored.
  *
- * @example
+ * **Example** (Counting what is dropped)
+ *
  * ```ts
  * import { Diagnostics } from "effect-telemetry/export/Diagnostics"
  * import * as Timing from "effect-telemetry/export/Timing"

@@ -4,6 +4,7 @@
  * `failed`; the next batch starts clean. What it does is not traced.
  *
  * @see https://opentelemetry.io/docs/specs/otel/trace/sdk/#span-exporter
+ * @internal
  */
 import { context } from "@opentelemetry/api"
 import type { ReadableSpan, SpanExporter } from "@opentelemetry/sdk-trace-base"

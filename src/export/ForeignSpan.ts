@@ -3,7 +3,8 @@
  *
  * Only interfaces of the OpenTelemetry API are read, so a span of any SDK version 2 will do.
  *
- * @example
+ * **Example** (Encoding spans of another tracer)
+ *
  * ```ts
  * import { encodeSpans } from "effect-telemetry/export/OtlpEncoder"
  * import { protobuf } from "effect-telemetry/export/OtlpProtobuf"

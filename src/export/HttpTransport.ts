@@ -12,9 +12,8 @@
  * idle never keep the process alive. Requests are marked as not to be traced, the way OpenTelemetry's own exporters
  * mark theirs, so instrumentations of `http` leave them alone.
  *
- * @see https://opentelemetry.io/docs/specs/otlp/#otlphttp-request
+ * **Example** (A collector that is not there)
  *
- * @example
  * ```ts
  * import { HttpTransport } from "effect-telemetry/export/HttpTransport"
  * import * as Timing from "effect-telemetry/export/Timing"
@@ -24,6 +23,8 @@
  * transport.close()
  * if (answer._tag !== "Failed") throw new Error("nobody listens on port 1")
  * ```
+ *
+ * @see https://opentelemetry.io/docs/specs/otlp/#otlphttp-request
  */
 import { context, createContextKey, ROOT_CONTEXT } from "@opentelemetry/api"
 import type * as Http from "node:http"

@@ -12,9 +12,8 @@
  *   receiver takes. Lone surrogates become U+FFFD, identifiers of a wrong length are padded or cut.
  * - `NaN` and the infinities are doubles. In JSON they are the strings that the Protobuf JSON mapping names.
  *
- * @see https://opentelemetry.io/docs/specs/otlp/#otlphttp
+ * **Example** (A request without spans)
  *
- * @example
  * ```ts
  * import { encodeSpans } from "effect-telemetry/export/OtlpEncoder"
  * import { protobuf } from "effect-telemetry/export/OtlpProtobuf"
@@ -26,6 +25,8 @@
  * })
  * if (bytes.length === 0) throw new Error("a request holds its resource even without spans")
  * ```
+ *
+ * @see https://opentelemetry.io/docs/specs/otlp/#otlphttp
  */
 import type { SpanData } from "../tracer/SpanData.ts"
 

@@ -4,9 +4,8 @@
  *
  * It is the readable form, and the slower one (about four times the bytes of protobuf): for receivers that take nothing else.
  *
- * @see https://opentelemetry.io/docs/specs/otlp/#json-protobuf-encoding
+ * **Example** (Reading a request as JSON)
  *
- * @example
  * ```ts
  * import { encodeSpans } from "effect-telemetry/export/OtlpEncoder"
  * import { json } from "effect-telemetry/export/OtlpJson"
@@ -15,6 +14,8 @@
  * const request = JSON.parse(Buffer.from(bytes).toString("utf8"))
  * if (request.resourceSpans[0].scopeSpans[0].scope.name !== "shop") throw new Error("unexpected")
  * ```
+ *
+ * @see https://opentelemetry.io/docs/specs/otlp/#json-protobuf-encoding
  */
 import type { EventData, LinkData, SpanData } from "../tracer/SpanData.ts"
 import {

@@ -5,15 +5,16 @@
  * a trace's identifier and the current second are computed once and copied afterwards; and no object is made for a
  * span. Field numbers are those of `opentelemetry/proto/trace/v1/trace.proto`, named where they are written.
  *
- * @see https://github.com/open-telemetry/opentelemetry-proto
+ * **Example** (A writer)
  *
- * @example
  * ```ts
  * import { protobuf } from "effect-telemetry/export/OtlpProtobuf"
  *
  * const writer = protobuf.writer()
  * if (writer.length !== 0 || protobuf.contentType !== "application/x-protobuf") throw new Error("unexpected")
  * ```
+ *
+ * @see https://github.com/open-telemetry/opentelemetry-proto
  */
 import type { AttributeValue, EventData, LinkData, SpanData } from "../tracer/SpanData.ts"
 import {

@@ -3,15 +3,16 @@
  * Servers and the proxies before them answer all kinds of things, so nothing here throws: what cannot be read says
  * nothing.
  *
- * @see https://opentelemetry.io/docs/specs/otlp/#otlphttp-response
+ * **Example** (Why a request was refused)
  *
- * @example
  * ```ts
  * import { readRefusal } from "effect-telemetry/export/OtlpResponse"
  *
  * const body = Buffer.from(JSON.stringify({ code: 3, message: "no such tenant" }))
  * if (readRefusal(body, "application/json") !== "no such tenant") throw new Error("unexpected")
  * ```
+ *
+ * @see https://opentelemetry.io/docs/specs/otlp/#otlphttp-response
  */
 import { oneLine } from "./Diagnostics.ts"
 import type { ResponseMessage } from "./OtlpEncoder.ts"

@@ -4,15 +4,16 @@
  * Retryable are 429, 502, 503 and 504, and every fault of the connection; 413 asks for smaller requests; everything
  * else that is not 2xx is for good.
  *
- * @see https://opentelemetry.io/docs/specs/otlp/#otlphttp-response
+ * **Example** (How long a server asks to wait)
  *
- * @example
  * ```ts
  * import { retryAfterMillis } from "effect-telemetry/export/OtlpSink"
  *
  * if (retryAfterMillis("7", 0) !== 7000) throw new Error("seconds")
  * if (retryAfterMillis("Thu, 01 Jan 1970 00:01:00 GMT", 0) !== 60_000) throw new Error("a date")
  * ```
+ *
+ * @see https://opentelemetry.io/docs/specs/otlp/#otlphttp-response
  */
 import type { Outcome, Part, Sink } from "./Batch.ts"
 import { HttpTransport, type HttpAnswer, type HttpTransportOptions } from "./HttpTransport.ts"

@@ -10,7 +10,8 @@
  * not arrive is counted, by reason, in `status()`. What is not used costs nothing: no timer before the first span, no
  * socket before the first batch.
  *
- * @example
+ * **Example** (A pipeline from its options to its end)
+ *
  * ```ts
  * import * as Pipeline from "effect-telemetry/export/Pipeline"
  *

@@ -1,6 +1,24 @@
 /**
  * What a pipeline can be told, with the defaults, and what is done about nonsense: it is refused by name.
  *
+ * **Example** (An option that makes no sense)
+ *
+ * ```ts
+ * import * as Pipeline from "effect-telemetry/export/Pipeline"
+ *
+ * try {
+ *   Pipeline.make({
+ *     endpoint: "localhost:4318",
+ *     resource: { attributes: {} },
+ *     scope: { name: "shop" }
+ *   })
+ *   throw new Error("unexpected")
+ * } catch (error) {
+ *   if (!(error instanceof Pipeline.ExportOptionsError)) throw error
+ *   console.log(error.message) // endpoint is a localhost: URL, but must be an http: or https: URL
+ * }
+ * ```
+ *
  * @see https://opentelemetry.io/docs/specs/otel/protocol/exporter/
  * @see https://opentelemetry.io/docs/specs/otel/trace/sdk/#batching-processor
  */

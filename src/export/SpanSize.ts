@@ -1,4 +1,8 @@
-/** How much memory a span takes, for the limits in bytes of stages that hold spans as objects. */
+/**
+ * How much memory a span takes, for the limits in bytes of stages that hold spans as objects.
+ *
+ * @internal
+ */
 import type { SpanData } from "../tracer/SpanData.ts"
 
 /** An estimate: cheap to make, and right where it matters, in long texts. Sealed or not. */

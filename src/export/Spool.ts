@@ -25,6 +25,24 @@
  *
  * Files hold spans as they are sent: whatever attributes you send to your collector lie on this disk, readable by the
  * user of the process alone (mode 600, folders 700).
+ *
+ * **Example** (A pipeline whose spans outlive the process)
+ *
+ * ```ts
+ * import { mkdtempSync } from "node:fs"
+ * import { tmpdir } from "node:os"
+ * import { join } from "node:path"
+ * import * as Pipeline from "effect-telemetry/export/Pipeline"
+ *
+ * const pipeline = Pipeline.make({
+ *   endpoint: "http://localhost:4318/v1/traces",
+ *   resource: { attributes: { "service.name": "shop" } },
+ *   scope: { name: "effect-telemetry" },
+ *   spool: { directory: mkdtempSync(join(tmpdir(), "spool-")), maxBytes: 64 * 1024 * 1024 }
+ * })
+ * await pipeline.shutdown(1_000)
+ * if (pipeline.status().spooled !== 0) throw new Error("nothing ended, so nothing waits")
+ * ```
  */
 import * as path from "node:path"
 import type { Part } from "./Batch.ts"

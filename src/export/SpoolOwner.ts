@@ -5,6 +5,8 @@
  * A process on this machine is asked about by its id, and by the moment at which it started, since ids are used again.
  * Of a process on another machine, or in another container, only its heartbeat can be seen: it is taken for dead when
  * that has stood still for a minute of our own monotonic time, so that no clock that steps can kill it.
+ *
+ * @internal
  */
 import { readFileSync, readlinkSync } from "node:fs"
 import { hostname } from "node:os"

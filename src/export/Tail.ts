@@ -19,7 +19,8 @@
  * It sees this process only. A trace that failed in another service, and was fine here, is not kept here. See
  * `docs/sampling.md` for what to do about that.
  *
- * @example
+ * **Example** (Errors, slow traces, and one rule)
+ *
  * ```ts
  * import type { TailOptions } from "effect-telemetry/export/Tail"
  *

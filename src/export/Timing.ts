@@ -4,7 +4,8 @@
  * A value, so that a test can give one whose time it moves itself. The real one runs its callbacks in the context in
  * which it was made: a timer that is set while a request is handled must not keep that request's context in memory.
  *
- * @example
+ * **Example** (A timer)
+ *
  * ```ts
  * import * as Timing from "effect-telemetry/export/Timing"
  *

@@ -26,7 +26,11 @@ export const uploadAudio = <E, R>(post: Post, size: number, body: Stream.Stream<
     const storage = yield* Storage
     const jobs = yield* Jobs
     const context = yield* Effect.context<R>()
-    yield* storage.putObject({ key: keyOf(post), contentType: mediaTypes[post.format], body: Stream.provideContext(body, context) })
+    yield* storage.putObject({
+      key: keyOf(post),
+      contentType: mediaTypes[post.format],
+      body: Stream.provideContext(body, context)
+    })
     const [updated] = yield* Effect.all([
       updatePost(post.id, { status: "processing", audioUrl: `/api/v1/posts/${post.id}/audio` }),
       jobs.enqueue({ kind: "process_audio", postId: post.id })

@@ -1,5 +1,8 @@
 /** Ids of what is new. */
-import { randomUUID } from "node:crypto"
+import { randomInt } from "node:crypto"
 
-/** An id with the prefix of its kind: `p_8f14e45f-ceea-467a`. */
-export const newId = (prefix: string): string => `${prefix}_${randomUUID().slice(0, 18)}`
+const letters = "0123456789abcdefghjkmnpqrstvwxyz"
+
+/** An id with the prefix of its kind: `p_7zq4k2m9x0vd`. */
+export const newId = (prefix: string): string =>
+  `${prefix}_${Array.from({ length: 12 }, () => letters[randomInt(letters.length)]).join("")}`

@@ -6,7 +6,7 @@
  * the same ids (`Correlation.continueJob`). Looking for work is not traced: an idle worker makes no traces.
  */
 import { PgClient } from "@effect/sql-pg"
-import { Cause, Context, Effect, Exit, Layer, Queue, Schema } from "effect"
+import { Cause, Context, Effect, Exit, Layer, Queue, References, Schema } from "effect"
 import type { SqlError } from "effect/sql"
 import * as Correlation from "effect-telemetry/propagation/Correlation"
 import { rowsOf } from "./Data/rows.ts"
@@ -60,14 +60,15 @@ const taken = rowsOf(Taken)
  * Runs jobs one after the other, each in the trace that it remembers. A job that fails is tried again after a while;
  * `giveUp` is told where that was in vain.
  */
-export const worker = <E, R, R2>(options: {
+export const worker = <E, R, E2, R2>(options: {
   readonly perform: (job: Job) => Effect.Effect<void, E, R>
-  readonly giveUp: (job: Job, cause: Cause.Cause<E>) => Effect.Effect<void, SqlError.SqlError, R2>
+  readonly giveUp: (job: Job) => Effect.Effect<void, E2, R2>
 }) =>
   Layer.effectDiscard(
     Effect.gen(function* () {
       const sql = yield* PgClient.PgClient
       const { awaken } = yield* Jobs
+      const traced = yield* References.TracerEnabled
 
       // A job that has been running for minutes was left behind by a process that ended.
       const take = taken(sql`UPDATE jobs SET status = 'running', attempts = attempts + 1, started_at = now()
@@ -85,10 +86,16 @@ export const worker = <E, R, R2>(options: {
         const failed = (cause: Cause.Cause<E>) =>
           job.attempts < maxAttempts
             ? Effect.logWarning(`job ${job.id} (${job.payload.kind}) failed and will be tried again`, cause)
-            : options.giveUp(job.payload, cause)
+            : Effect.andThen(
+                Effect.logError(`job ${job.id} (${job.payload.kind}) is given up`, cause),
+                options.giveUp(job.payload)
+              )
         const exit = yield* options.perform(job.payload).pipe(
           Effect.tapCause((cause) => (Cause.hasInterruptsOnly(cause) ? Effect.void : failed(cause))),
-          Correlation.continueJob(`job.run ${job.payload.kind}`, job.trace, { attributes: { "job.attempt": job.attempts } }),
+          Correlation.continueJob(`job.run ${job.payload.kind}`, job.trace, {
+            attributes: { "job.attempt": job.attempts }
+          }),
+          Effect.withTracerEnabled(traced),
           Effect.onInterrupt(() => Effect.ignore(settle(job.id, "queued"))),
           Effect.exit
         )
@@ -99,7 +106,7 @@ export const worker = <E, R, R2>(options: {
       yield* Effect.gen(function* () {
         const [job] = yield* take
         if (job === undefined) yield* awaken
-        else yield* Effect.withTracerEnabled(run(job), true)
+        else yield* run(job)
       }).pipe(
         // The database is away: the next round may find it.
         Effect.catch((error) => Effect.andThen(Effect.logWarning("looking for jobs failed", error), awaken)),

@@ -7,6 +7,7 @@ import { Config, Context, Effect, Layer, Option, References, String } from "effe
 import * as Faults from "effect-telemetry/operation/Faults"
 import { migrate } from "./Migrations.ts"
 import { seed } from "./Seed.ts"
+import { teachGorse } from "./Sync.ts"
 
 /** Told what is being started, and what is ready. */
 export const Progress = Context.Reference("app/Progress", {
@@ -92,9 +93,39 @@ export const cache = whereSet(
   })
 )
 
+/** A storage on the file system, in a directory that goes with this process. */
+export const storage = part({
+  name: "storage",
+  what: "on the file system",
+  load: async () => (await import("effect-telemetry/StorageEmbedded")).layer({ bucket: "audio" })
+})
+
+/** Gorse at `GORSE_URL`, or a recommender in this process. */
+export const gorse = whereSet(
+  ["GORSE_URL"],
+  part({
+    name: "gorse",
+    what: "Gorse (GORSE_URL)",
+    load: async () => (await import("effect-telemetry/GorseLive")).layerConfig()
+  }),
+  part({
+    name: "gorse",
+    what: "recommendations, in this process",
+    load: async () => (await import("effect-telemetry/GorseEmbedded")).layer()
+  })
+)
+
+/** Tells the others what the database holds. Where one of them is away, the backend starts without. */
+const synced = Layer.effectDiscard(
+  Effect.catchTag(teachGorse, "GorseError", (error) =>
+    Effect.logWarning(`Gorse was not told of what there is: ${error.message}`)
+  )
+)
+
 /** Every part, with the faults of a list (`stream.follow=fail:2`). Starting them is not traced. */
 export const layer = (faults: string) =>
-  Layer.mergeAll(database, cache).pipe(
+  synced.pipe(
+    Layer.provideMerge(Layer.mergeAll(database, cache, storage, gorse)),
     Layer.provide(Faults.layer(faults)),
     Layer.provide(Layer.succeed(References.TracerEnabled, false))
   )

@@ -5,9 +5,21 @@ import { Array, Effect } from "effect"
 import { SqlClient } from "effect/sql"
 
 const users = [
-  { id: "u_mara", handle: "mara", displayName: "Mara Lindqvist", daw: "Ableton Live", bio: "lofi at night, techno at 6 am" },
+  {
+    id: "u_mara",
+    handle: "mara",
+    displayName: "Mara Lindqvist",
+    daw: "Ableton Live",
+    bio: "lofi at night, techno at 6 am"
+  },
   { id: "u_teo", handle: "teo.wav", displayName: "Teo Okafor", daw: "Bitwig Studio", bio: "half-time, double coffee" },
-  { id: "u_ines", handle: "ines", displayName: "Inês Carvalho", daw: "Logic Pro", bio: "field recordings and slow pads" },
+  {
+    id: "u_ines",
+    handle: "ines",
+    displayName: "Inês Carvalho",
+    daw: "Logic Pro",
+    bio: "field recordings and slow pads"
+  },
   { id: "u_juno", handle: "junokicks", displayName: "Juno Park", daw: "FL Studio", bio: "808s, mostly" },
   { id: "u_sol", handle: "sol", displayName: "Sol Herrera", daw: "Reaper", bio: "house for small rooms" },
   { id: "u_wren", handle: "wren", displayName: "Wren Adeyemi", daw: null, bio: "I only listen, loudly" }
@@ -47,6 +59,25 @@ const follows = [
   ["u_wren", "u_juno"]
 ] as const
 
+/** who likes which posts */
+const likes = [
+  ["u_wren", 1],
+  ["u_wren", 7],
+  ["u_wren", 10],
+  ["u_teo", 1],
+  ["u_teo", 12],
+  ["u_ines", 1],
+  ["u_ines", 2],
+  ["u_sol", 10],
+  ["u_sol", 7],
+  ["u_sol", 4],
+  ["u_juno", 4],
+  ["u_juno", 12],
+  ["u_mara", 4],
+  ["u_mara", 7],
+  ["u_mara", 12]
+] as const
+
 /** post, author, second, text */
 const comments = [
   [1, "u_wren", 42, "that tape stop gets me every time"],
@@ -68,24 +99,27 @@ export const seed = Effect.gen(function* () {
   const [before] = yield* count
   if (before!.users > 0) return before!
   const followRows = Array.map(follows, ([followerId, followeeId]) => ({ followerId, followeeId }))
-  const postRows = Array.map(posts, ([authorId, title, genre, format, durationSeconds, bpm, playCount, likeCount, hours], at) => {
-    const id = seededPost(at + 1)
-    return {
-      ...{ id, authorId, title, genre, format, durationSeconds, bpm, playCount, likeCount },
-      daw: users.find((user) => user.id === authorId)?.daw ?? null,
-      audioUrl: `https://audio.example/${id}.${format}`,
-      status: "ready",
-      createdAt: new Date(Date.now() - hours * 3_600_000)
+  const postRows = Array.map(
+    posts,
+    ([authorId, title, genre, format, durationSeconds, bpm, playCount, likeCount, hours], at) => {
+      const id = seededPost(at + 1)
+      const daw = users.find((user) => user.id === authorId)?.daw ?? null
+      const audioUrl = `https://audio.example/${id}.${format}`
+      const createdAt = new Date(Date.now() - hours * 3_600_000)
+      const said = { id, authorId, title, genre, format, durationSeconds, bpm, playCount, likeCount }
+      return { ...said, daw, audioUrl, status: "ready", createdAt }
     }
+  )
+  const commentRows = Array.map(comments, ([post, authorId, atSeconds, body], at) => {
+    return { id: `c_${at + 1}`, postId: seededPost(post), authorId, atSeconds, body }
   })
-  const commentRows = Array.map(comments, ([post, authorId, atSeconds, body], at) => ({
-    ...{ id: `c_${at + 1}`, postId: seededPost(post), authorId, atSeconds, body }
-  }))
+  const likeRows = Array.map(likes, ([userId, post]) => ({ userId, postId: seededPost(post), type: "like" }))
   yield* Effect.gen(function* () {
     yield* sql`INSERT INTO users ${sql.insert(users)}`
     yield* sql`INSERT INTO follows ${sql.insert(followRows)}`
     yield* sql`INSERT INTO posts ${sql.insert(postRows)}`
     yield* sql`INSERT INTO comments ${sql.insert(commentRows)}`
+    yield* sql`INSERT INTO engagements ${sql.insert(likeRows)}`
   }).pipe(sql.withTransaction)
   const [after] = yield* count
   return after!

@@ -8,10 +8,12 @@ import { Data, Effect, Layer } from "effect"
 import { HttpRouter } from "effect/http"
 import * as TracedHttpServer from "effect-telemetry/http/HttpServer"
 import { createServer } from "node:http"
+import * as Audio from "./Api/Audio.ts"
 import * as Failures from "./Api/Failures.ts"
 import * as Feed from "./Api/Feed.ts"
 import * as Identity from "./Api/Identity.ts"
 import * as Posts from "./Api/Posts.ts"
+import * as Recommendations from "./Api/Recommendations.ts"
 import * as Search from "./Api/Search.ts"
 import * as Start from "./Api/Start.ts"
 import * as Users from "./Api/Users.ts"
@@ -22,7 +24,9 @@ export const routes = Layer.mergeAll(
   Users.routes,
   Feed.routes,
   Posts.routes,
+  Audio.routes,
   Search.routes,
+  Recommendations.routes,
   Identity.middleware,
   Failures.middleware
 )

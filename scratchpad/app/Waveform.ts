@@ -24,7 +24,7 @@ interface Format {
 
 /** Reads a stream bit by bit: the header first, then samples. */
 class WavReader {
-  readonly #peaks = new Array<number>(points).fill(0)
+  readonly #peaks = Array.from({ length: points }, () => 0)
   #pending: Buffer = Buffer.alloc(0)
   #format: Format | undefined
   /** Bytes of samples, and how many of them were read. */
@@ -43,7 +43,8 @@ class WavReader {
     const buffer = this.#pending
     if (!this.#started) {
       if (buffer.length < 12) return false
-      if (buffer.toString("latin1", 0, 4) !== "RIFF" || buffer.toString("latin1", 8, 12) !== "WAVE") throw unreadable("it is not WAV")
+      if (buffer.toString("latin1", 0, 4) !== "RIFF" || buffer.toString("latin1", 8, 12) !== "WAVE")
+        throw unreadable("it is not WAV")
       this.#started = true
       this.#pending = buffer.subarray(12)
       return true
@@ -61,7 +62,11 @@ class WavReader {
     if (length > 1_000_000) throw unreadable("its header is too long")
     if (buffer.length < length) return false
     if (name === "fmt ") {
-      this.#format = { channels: buffer.readUInt16LE(10), sampleRate: buffer.readUInt32LE(12), bitsPerSample: buffer.readUInt16LE(22) }
+      this.#format = {
+        channels: buffer.readUInt16LE(10),
+        sampleRate: buffer.readUInt32LE(12),
+        bitsPerSample: buffer.readUInt16LE(22)
+      }
     }
     this.#pending = buffer.subarray(length)
     return true
@@ -99,7 +104,9 @@ class WavReader {
 const unreadable = (why: string) => new UnreadableAudio({ message: `the recording cannot be read: ${why}` })
 
 /** The waveform of a recording. */
-export const waveformOf = <E, R>(audio: Stream.Stream<Uint8Array, E, R>): Effect.Effect<Waveform, E | UnreadableAudio, R> =>
+export const waveformOf = <E, R>(
+  audio: Stream.Stream<Uint8Array, E, R>
+): Effect.Effect<Waveform, E | UnreadableAudio, R> =>
   Effect.suspend(() => {
     const reader = new WavReader()
     const attempt = <A>(read: () => A) => Effect.try({ try: read, catch: (error) => error as UnreadableAudio })
@@ -109,7 +116,8 @@ export const waveformOf = <E, R>(audio: Stream.Stream<Uint8Array, E, R>): Effect
   })
 
 /** A short recording: a chord that dies away, twice. */
-export const makeRecording = (seconds = 2): Uint8Array => {
+export const makeRecording = (): Uint8Array => {
+  const seconds = 2
   const sampleRate = 8000
   const samples = seconds * sampleRate
   const buffer = Buffer.alloc(44 + samples * 2)

@@ -3,12 +3,12 @@ import { Effect, Layer, Logger, Queue } from "effect"
 import { HttpServer } from "effect/http"
 import * as Telemetry from "effect-telemetry/Telemetry"
 import { backend } from "./Backend.ts"
-import { runDemo } from "./DemoRun.ts"
+import { runDemo } from "./Command/DemoRun.ts"
 import * as Parts from "./Parts.ts"
-import { run } from "./Run.ts"
-import { help, readSettings, type Settings } from "./Settings.ts"
-import * as Terminal from "./Terminal.ts"
-import { makeReceiver, type Trace } from "./Traces.ts"
+import { run } from "./Command/Run.ts"
+import { help, readSettings, type Settings } from "./Command/Settings.ts"
+import * as Terminal from "./Command/Terminal.ts"
+import { makeReceiver, type Trace } from "./Command/Traces.ts"
 
 /** What starts in which order, and how long it takes. */
 const progress = Layer.succeed(Parts.Progress, {

@@ -17,7 +17,8 @@ const put = Effect.gen(function* () {
   const { id } = yield* pathPost
   const userId = yield* signedIn
   const { "content-length": size } = yield* length
-  if (size > maxBytes) return yield* new TooLarge({ message: `${size} bytes are too many; at most ${maxBytes} are accepted` })
+  if (size > maxBytes)
+    return yield* new TooLarge({ message: `${size} bytes are too many; at most ${maxBytes} are accepted` })
   const post = yield* findPost(id)
   if (post.authorId !== userId) return yield* new NotAllowed({ message: `${id} is a post of ${post.authorId}` })
   const { stream } = yield* HttpServerRequest.HttpServerRequest

@@ -83,7 +83,9 @@ const requestProblem = ({ reason }: HttpServerError.HttpServerError): Problem =>
 const toResponse = ({ retryAfter, ...problem }: Problem) =>
   Effect.map(Correlation.current, ({ requestId }) => {
     const response = ProblemDetails.toResponse({ type: ProblemDetails.blankType, ...problem, requestId } as never)
-    return retryAfter === undefined ? response : HttpServerResponse.setHeader(response, "retry-after", String(retryAfter))
+    return retryAfter === undefined
+      ? response
+      : HttpServerResponse.setHeader(response, "retry-after", String(retryAfter))
   })
 
 /** The same error, which knows its response. */
@@ -95,8 +97,6 @@ const answered = <E>(error: E): E =>
 /** Gives every failure of every route its response. */
 export const middleware = HttpRouter.middleware(
   (app) =>
-    Effect.mapError(app, answered).pipe(
-      Effect.catchDefect((defect) => Effect.failCause(Cause.die(answered(defect))))
-    ),
+    Effect.mapError(app, answered).pipe(Effect.catchDefect((defect) => Effect.failCause(Cause.die(answered(defect))))),
   { global: true }
 )

@@ -10,6 +10,7 @@ import { type Comment, Engagement, NewComment, NewPost, Senseless } from "../Dom
 import { forget, trendingFeed } from "../Feed.ts"
 import { newId } from "../Ids.ts"
 import { createPost } from "../Posts.ts"
+import { learnOfEngagement } from "../Recommendations.ts"
 import { signedIn } from "./Identity.ts"
 import { bodyOf, pathPost } from "./Input.ts"
 
@@ -57,7 +58,9 @@ const engage = Effect.gen(function* () {
   const { type } = yield* bodyOf(Engagement)
   const counts = yield* insertEngagement(postId, userId, type).pipe(
     Database.transaction({ retry: true }),
-    Effect.tap(() => forget([trendingFeed])),
+    Effect.tap(() =>
+      Effect.all([forget([trendingFeed]), learnOfEngagement(userId, postId, type)], { concurrency: "unbounded" })
+    ),
     BusinessEvents.engagement({ type, postId, userId }, (counts: { readonly playCount: number }) => ({
       playCount: counts.playCount
     }))

@@ -5,6 +5,7 @@ import * as BusinessEvents from "effect-telemetry/events/BusinessEvents"
 import * as Users from "../Data/Users.ts"
 import { Senseless } from "../Domain.ts"
 import { forget, timelineOf } from "../Feed.ts"
+import { learnOfFollow } from "../Recommendations.ts"
 import { signedIn } from "./Identity.ts"
 import { pathUser } from "./Input.ts"
 
@@ -19,7 +20,11 @@ const follow = Effect.gen(function* () {
   if (userId === targetUserId) return yield* new Senseless({ message: "nobody follows themselves" })
   const isNew = yield* Effect.gen(function* () {
     const isNew = yield* Users.insertFollow(userId, targetUserId)
-    if (isNew) yield* forget([timelineOf(userId)])
+    if (isNew) {
+      yield* Effect.all([forget([timelineOf(userId)]), learnOfFollow(userId, targetUserId)], {
+        concurrency: "unbounded"
+      })
+    }
     return isNew
   }).pipe(BusinessEvents.followUser({ userId, targetUserId }))
   return yield* HttpServerResponse.json({ userId, targetUserId, following: true }, { status: isNew ? 201 : 200 })
@@ -31,7 +36,12 @@ const unfollow = Effect.gen(function* () {
   yield* Effect.gen(function* () {
     if (yield* Users.deleteFollow(userId, targetUserId)) yield* forget([timelineOf(userId)])
   }).pipe(
-    BusinessEvents.socialInteraction({ action: "follow", targetType: "user", targetId: targetUserId, isFollowing: false })
+    BusinessEvents.socialInteraction({
+      action: "follow",
+      targetType: "user",
+      targetId: targetUserId,
+      isFollowing: false
+    })
   )
   return HttpServerResponse.empty({ status: 204 })
 })

@@ -7,11 +7,7 @@ import { rowsOf } from "./rows.ts"
 const counts = rowsOf(Schema.Struct({ playCount: Schema.Int, likeCount: Schema.Int }))
 
 /** Adds what a listener did, and counts it; gives the counts. To be run in a transaction. */
-export const insertEngagement = Effect.fnUntraced(function* (
-  postId: string,
-  userId: string,
-  type: Engagement["type"]
-) {
+export const insertEngagement = Effect.fnUntraced(function* (postId: string, userId: string, type: Engagement["type"]) {
   const sql = yield* SqlClient.SqlClient
   const plays = type === "play" ? 1 : 0
   const likes = type === "like" ? 1 : 0

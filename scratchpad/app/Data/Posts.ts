@@ -21,6 +21,11 @@ export const findPosts = Effect.fnUntraced(function* (ids: ReadonlyArray<string>
   return ids.flatMap((id) => found.find((post) => post.id === id) ?? [])
 })
 
+/** All posts. */
+export const allPosts = Effect.flatMap(SqlClient.SqlClient, (sql) =>
+  posts(sql`SELECT * FROM posts ORDER BY created_at`)
+)
+
 /** Adds a post. */
 export const insertPost = Effect.fnUntraced(function* (id: string, authorId: string, post: NewPost) {
   const sql = yield* SqlClient.SqlClient

@@ -26,6 +26,12 @@ export const followersOf = Effect.fnUntraced(function* (userId: string) {
   return rows.map(({ followerId }) => followerId)
 })
 
+/** Who follows whom. */
+export const allFollows = Effect.flatMap(
+  SqlClient.SqlClient,
+  (sql) => sql<{ followerId: string; followeeId: string }>`SELECT follower_id, followee_id FROM follows`
+)
+
 /** Makes one user follow another; whether that is new. */
 export const insertFollow = Effect.fnUntraced(function* (followerId: string, followeeId: string) {
   const sql = yield* SqlClient.SqlClient

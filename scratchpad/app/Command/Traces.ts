@@ -16,7 +16,8 @@ export interface Trace {
   readonly spans: ReadonlyArray<SpanData>
 }
 
-export const attributeOf = (span: SpanData, key: string): unknown => span.attributeValues[span.attributeKeys.indexOf(key)]
+export const attributeOf = (span: SpanData, key: string): unknown =>
+  span.attributeValues[span.attributeKeys.indexOf(key)]
 
 /** Receives spans; complete traces of the demo are offered to the queue, the others printed to the output. */
 export const makeReceiver = (demo: Queue.Queue<Trace>, output: ConsoleExporter.ConsoleOutput): SpanReceiver => {

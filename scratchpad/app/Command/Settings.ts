@@ -23,13 +23,18 @@ export const readSettings = (
 ): Effect.Effect<Settings, SettingsError> =>
   Effect.gen(function* () {
     const { help, once } = yield* Effect.try({
-      try: () => parseArgs({ args: [...args], options: { once: { type: "boolean" }, help: { type: "boolean", short: "h" } } }).values,
-      catch: (error) => new SettingsError({ message: `${(error as Error).message}\nnpm start -- --help shows what there is` })
+      try: () =>
+        parseArgs({ args: [...args], options: { once: { type: "boolean" }, help: { type: "boolean", short: "h" } } })
+          .values,
+      catch: (error) =>
+        new SettingsError({ message: `${(error as Error).message}\nnpm start -- --help shows what there is` })
     })
     const value = (name: string) => environment[name]?.trim() || undefined
     const port = value("PORT") ?? "3000"
     if (!/^\d{1,5}$/.test(port) || Number(port) > 65_535) {
-      return yield* new SettingsError({ message: `PORT is ${JSON.stringify(port)}; expected a number from 0 to 65535, 0 for any that is free` })
+      return yield* new SettingsError({
+        message: `PORT is ${JSON.stringify(port)}; expected a number from 0 to 65535, 0 for any that is free`
+      })
     }
     return {
       once: once === true,
@@ -37,7 +42,9 @@ export const readSettings = (
       host: value("HOST") ?? "127.0.0.1",
       port: Number(port),
       faults: environment["FAULTS"],
-      exports: ["OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"].some((name) => value(name) !== undefined)
+      exports: ["OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"].some(
+        (name) => value(name) !== undefined
+      )
     }
   })
 

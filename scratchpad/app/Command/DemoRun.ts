@@ -49,7 +49,11 @@ const parse = (body: string): unknown => {
 }
 
 /** Runs the demo; what did not come out as expected. */
-export const runDemo = (options: { readonly base: string; readonly traces: Queue.Dequeue<Trace>; readonly traced: boolean }) =>
+export const runDemo = (options: {
+  readonly base: string
+  readonly traces: Queue.Dequeue<Trace>
+  readonly traced: boolean
+}) =>
   Effect.gen(function* () {
     const problems: Array<string> = []
     let known: Known = {}
@@ -58,7 +62,9 @@ export const runDemo = (options: { readonly base: string; readonly traces: Queue
       const path = typeof step.path === "string" ? step.path : step.path(known)
       const title = `${at + 1}/${steps.length} ${step.title}`
       Terminal.say(`\n${rule(title)}\n${Terminal.dim(step.shows)}\n`)
-      Terminal.say(`${step.method} ${path}${step.user === undefined ? "" : `  ${Terminal.dim(`x-user-id: ${step.user}`)}`}`)
+      Terminal.say(
+        `${step.method} ${path}${step.user === undefined ? "" : `  ${Terminal.dim(`x-user-id: ${step.user}`)}`}`
+      )
       if (step.json !== undefined) Terminal.say(Terminal.dim(JSON.stringify(step.json)))
       if (step.audio !== undefined) Terminal.say(Terminal.dim(`(a recording, ${step.audio().byteLength} bytes)`))
 
@@ -95,7 +101,8 @@ const printTraces = Effect.fnUntraced(function* (traces: Queue.Dequeue<Trace>, r
   // A quick job is done before its request's span has ended.
   const isJob = ({ spans }: Trace) => spans.some(({ linkData }) => linkData.length > 0)
   for (const trace of found.toSorted((a, b) => Number(isJob(a)) - Number(isJob(b)))) {
-    if (isJob(trace)) Terminal.say(Terminal.dim("and the background job, in a trace of its own that is linked to the request's:\n"))
+    if (isJob(trace))
+      Terminal.say(Terminal.dim("and the background job, in a trace of its own that is linked to the request's:\n"))
     Terminal.say(render(trace.spans, Terminal.drawing))
   }
   const missing = 1 + jobs - found.length

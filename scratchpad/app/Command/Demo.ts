@@ -1,7 +1,8 @@
 /**
  * The requests that the backend sends itself: one for each pattern of tracing that it has to show.
  */
-import { seededPost } from "./Seed.ts"
+import { seededPost } from "../Seed.ts"
+import { makeRecording } from "../Waveform.ts"
 
 /** A request, what should come of it, and what is to be seen. */
 export interface Step {
@@ -63,10 +64,35 @@ export const steps: ReadonlyArray<Step> = [
     method: "POST",
     path: "/api/v1/posts",
     user: "u_mara",
-    json: { title: "Last Train, First Light", format: "flac", genre: "lofi", durationSeconds: 173, bpm: 84, daw: "Ableton Live" },
+    json: {
+      title: "Last Train, First Light",
+      format: "wav",
+      genre: "lofi",
+      durationSeconds: 173,
+      bpm: 84,
+      daw: "Ableton Live"
+    },
     status: 201,
     spans: ["POST /api/v1/posts", "feed.create_post", "db.begin", "db.insert", "db.commit", "cache.delete"],
     learn: (post) => ({ postId: post.id })
+  },
+  {
+    title: "Its recording",
+    shows: "a body that streams into the storage, and what is left to a background job",
+    method: "PUT",
+    path: (known) => `${postPath(known)}/audio`,
+    user: "u_mara",
+    audio: makeRecording,
+    status: 202,
+    jobs: 1,
+    spans: [
+      "audio.upload",
+      "s3.put_object",
+      "job.enqueue process_audio",
+      "job.run process_audio",
+      "audio.processing",
+      "s3.get_object"
+    ]
   },
   {
     title: "A comment",
@@ -95,6 +121,15 @@ export const steps: ReadonlyArray<Step> = [
     path: "/api/v1/search?q=rain",
     status: 200,
     spans: ["search.query", "db.select"]
+  },
+  {
+    title: "What to listen to next",
+    shows: "a recommendation, and an event of the application's own (feed.recommend)",
+    method: "GET",
+    path: "/api/v1/recommendations",
+    user: "u_wren",
+    status: 200,
+    spans: ["GET /api/v1/recommendations", "feed.recommend", "gorse.get_recommend", "db.select", "data.enrich_posts"]
   },
   {
     title: "A follow",

@@ -14,7 +14,8 @@
  * @internal
  */
 import { Batch, type Outcome, type Part, type Sink, type Source } from "./Batch.ts"
-import { type Diagnostics, type Fields, messageOf } from "./Diagnostics.ts"
+import { type Diagnostics, messageOf } from "./Diagnostics.ts"
+import { Endpoint } from "./Endpoint.ts"
 import type { Timing } from "./Timing.ts"
 
 /** How batches are held and sent. */
@@ -42,9 +43,6 @@ export interface DeliveryOptions<P> {
 }
 
 const parkedMillis = 60_000
-/** While a flush waits, a collector that may be back is asked at least this often. */
-const hurriedMillis = 1_000
-const reportMillis = 60_000
 
 interface Waiter {
   /** Everything up to here has to be settled. */
@@ -69,22 +67,16 @@ export class Delivery<P> {
   private sendingBytes = 0
   private readonly waiters = new Set<Waiter>()
   private stopped = false
-  // How the collector fares.
-  private failures = 0
-  private lastAnswerAt = -1
-  private waitUntil = 0
-  private waitIsOrdered = false
+  private readonly endpoint: Endpoint
   private cancelTimer: (() => void) | undefined
   private timerAt = Infinity
-  private awaySince: number | undefined
-  private awayReportedAt = 0
-  private lostBefore = 0
 
   constructor(options: DeliveryOptions<P>) {
     this.options = options
     this.sink = options.sink
     this.diagnostics = options.diagnostics
     this.timing = options.timing
+    this.endpoint = new Endpoint({ ...options, target: options.sink.target, waiting: () => this.waitingSpans })
   }
 
   /** Spans in memory that wait. */
@@ -157,6 +149,8 @@ export class Delivery<P> {
    */
   flush(timeoutMillis: number, onlyWhileReachable = false): Promise<boolean> {
     if (this.isEmpty) return Promise.resolve(true)
+    const now = this.timing.now()
+    if (onlyWhileReachable && this.endpoint.isOrderedToWait(now)) return Promise.resolve(false)
     return new Promise((resolve) => {
       const waiter: Waiter = {
         mark: this.sequence - 1,
@@ -169,8 +163,7 @@ export class Delivery<P> {
       }
       const cancel = this.timing.after(timeoutMillis, () => waiter.resolve(this.settledUpTo(waiter.mark)), true)
       this.waiters.add(waiter)
-      const now = this.timing.now()
-      if (!this.waitIsOrdered) this.waitUntil = Math.min(this.waitUntil, now)
+      this.endpoint.hurry(now)
       for (const batch of this.queue) if (!batch.parked) batch.notBefore = Math.min(batch.notBefore, now)
       this.pump()
     })
@@ -238,10 +231,11 @@ export class Delivery<P> {
     if (this.stopped) return
     for (;;) {
       // Until the collector has answered, and while it is away, one request at a time finds out.
-      const limit = this.failures > 0 || this.lastAnswerAt < 0 ? 1 : this.options.concurrency
+      const limit = this.endpoint.isInDoubt ? 1 : this.options.concurrency
       if (this.sending.size >= limit || this.queue.length === 0) return
       const now = this.timing.now()
-      if (this.waitUntil > now) return this.wake(this.waitUntil - now)
+      const wait = this.endpoint.waitMillis(now)
+      if (wait > 0) return this.wake(wait)
       const at = this.choose(now)
       if (at < 0) {
         let soonest = Infinity
@@ -255,7 +249,7 @@ export class Delivery<P> {
 
   /** The first one whose time has come; as a probe that keeps failing, the one that was tried least. */
   private choose(now: number): number {
-    if (this.failures < 3) return this.queue.findIndex((batch) => batch.notBefore <= now)
+    if (this.endpoint.failures < 3) return this.queue.findIndex((batch) => batch.notBefore <= now)
     let chosen = -1
     const end = Math.min(this.queue.length, 64)
     for (let i = 0; i < end; i++) {
@@ -315,11 +309,11 @@ export class Delivery<P> {
   private settle(batch: Batch<P>, outcome: Outcome): void {
     switch (outcome._tag) {
       case "Delivered":
-        this.answered()
+        this.endpoint.answered()
         this.delivered(batch, outcome.rejected, outcome.message)
         return batch.source?.settled()
       case "Refused":
-        this.answered()
+        this.endpoint.answered()
         this.diagnostics.drop("refused", batch.count)
         this.diagnostics.failed(outcome.message)
         this.diagnostics.sayRarely(
@@ -342,7 +336,7 @@ export class Delivery<P> {
         )
         return batch.source?.settled()
       case "TooLarge":
-        this.answered()
+        this.endpoint.answered()
         if (batch.count > 1) {
           this.options.tooLarge?.(batch.bytes)
           return this.halve(batch)
@@ -413,70 +407,18 @@ export class Delivery<P> {
 
   private failed(batch: Batch<P>, outcome: Extract<Outcome, { _tag: "Retry" }>): void {
     const now = this.timing.now()
-    if (batch.attempts > 0 && this.lastAnswerAt > batch.lastFailedAt) batch.isSuspect = true
+    if (batch.attempts > 0 && this.endpoint.lastAnswerAt > batch.lastFailedAt) batch.isSuspect = true
     batch.attempts++
     batch.lastFailedAt = now
     this.diagnostics.failed(outcome.message)
     if (now - (batch.firstTriedAt ?? now) >= this.options.deadlineMillis) batch.parked = true
     if (batch.isSuspect && !outcome.unreachable && outcome.afterMillis === undefined) {
-      batch.notBefore = now + (batch.parked ? parkedMillis : this.backoff(batch.attempts))
+      batch.notBefore = now + (batch.parked ? parkedMillis : this.endpoint.backoffMillis(batch.attempts))
       return batch.count > 1 ? this.halve(batch) : this.putBack(batch)
     }
-    this.failures++
-    const wait = outcome.afterMillis ?? this.backoff(this.failures)
-    this.waitIsOrdered = outcome.afterMillis !== undefined
-    this.waitUntil = now + (this.waiters.size > 0 && !this.waitIsOrdered ? Math.min(wait, hurriedMillis) : wait)
     this.putBack(batch)
-    this.away(outcome, now)
-  }
-
-  private backoff(failures: number): number {
-    const { retryMaxMillis, retryMinMillis } = this.options
-    const longest = Math.min(retryMaxMillis, retryMinMillis * 2 ** Math.min(failures - 1, 20))
-    return longest * (0.5 + this.timing.random() / 2)
-  }
-
-  /** The collector spoke, and meant this batch. */
-  private answered(): void {
-    const now = this.timing.now()
-    this.lastAnswerAt = now
-    this.failures = 0
-    this.waitUntil = 0
-    this.waitIsOrdered = false
-    this.diagnostics.reachable = true
-    if (this.awaySince !== undefined) {
-      this.diagnostics.say("info", `OpenTelemetry export: ${this.sink.target} takes spans again`, {
-        awaySeconds: Math.round((now - this.awaySince) / 1000),
-        ...this.counts()
-      })
-      this.awaySince = undefined
-    }
-  }
-
-  private away(outcome: Extract<Outcome, { _tag: "Retry" }>, now: number): void {
-    this.diagnostics.reachable = false
-    if (this.awaySince === undefined) {
-      this.awaySince = now
-      this.awayReportedAt = now
-      this.lostBefore = this.diagnostics.droppedTotal
-      this.diagnostics.say(
-        "warn",
-        `OpenTelemetry export: ${this.sink.target} takes no spans: ${outcome.message}. They wait in ${this.options.waitsIn} until it does`,
-        this.counts()
-      )
-    } else if (now - this.awayReportedAt >= reportMillis) {
-      this.awayReportedAt = now
-      this.diagnostics.say(
-        "warn",
-        `OpenTelemetry export: ${this.sink.target} still takes no spans: ${outcome.message}`,
-        { awaySeconds: Math.round((now - this.awaySince) / 1000), ...this.counts() }
-      )
-    }
+    this.endpoint.failed(outcome, this.waiters.size > 0)
     for (const waiter of this.waiters) if (waiter.onlyWhileReachable) waiter.resolve(this.settledUpTo(waiter.mark))
-  }
-
-  private counts(): Fields {
-    return { waiting: this.waitingSpans, droppedMeanwhile: this.diagnostics.droppedTotal - this.lostBefore }
   }
 
   private settledUpTo(mark: number): boolean {

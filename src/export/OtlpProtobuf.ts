@@ -19,33 +19,14 @@
 import type { AttributeValue, EventData, LinkData, SpanData } from "../tracer/SpanData.ts"
 import {
   flagsOf,
-  isInt64,
-  isInt64Big,
   keysOf,
-  maxDepth,
   type EncodedSection,
   type Encoding,
   type InstrumentationScope,
   type Resource,
   type SpanWriter
 } from "./OtlpEncoder.ts"
-
-const initialSize = 64 * 1024
-/** A buffer that had to grow beyond this is given back once it was taken. */
-const keptSize = 4 * 1024 * 1024
-/** Below this many characters a loop in JavaScript is quicker than a call into the runtime. */
-const loopLimit = 48
-
-const nibbles = new Uint8Array(128)
-for (let i = 0; i < 16; i++) {
-  const digit = i.toString(16)
-  nibbles[digit.charCodeAt(0)] = i
-  nibbles[digit.toUpperCase().charCodeAt(0)] = i
-}
-const nibble = (id: string, at: number): number => (at < 0 ? 0 : nibbles[id.charCodeAt(at) & 127]!)
-
-const scratchDouble = new Float64Array(1)
-const scratchBytes = new Uint8Array(scratchDouble.buffer)
+import { lengthOfVarint, ProtobufBuffer, writeId, writeVarint } from "./ProtobufBuffer.ts"
 
 /** A moment's seconds in nanoseconds, as two halves. Seconds repeat from span to span, so they are computed once. */
 class Second {
@@ -77,47 +58,11 @@ class Second {
   }
 }
 
-const lengthOfVarint = (value: number): number =>
-  value < 0x80 ? 1 : value < 0x4000 ? 2 : value < 0x20_0000 ? 3 : value < 0x1000_0000 ? 4 : 5
-
-class ProtobufWriter implements SpanWriter {
-  private buffer = Buffer.allocUnsafeSlow(initialSize)
-  private position = 0
+class ProtobufWriter extends ProtobufBuffer implements SpanWriter {
   private traceId = ""
   private readonly traceIdBytes = new Uint8Array(16)
   private readonly startSecond = new Second()
   private readonly endSecond = new Second()
-
-  get length(): number {
-    return this.position
-  }
-
-  viewFrom(offset: number): Uint8Array {
-    return this.buffer.subarray(offset, this.position)
-  }
-
-  copyFrom(offset: number): Uint8Array {
-    const copy = Buffer.allocUnsafeSlow(this.position - offset)
-    this.buffer.copy(copy, 0, offset, this.position)
-    return copy
-  }
-
-  truncate(offset: number): void {
-    this.position = offset
-  }
-
-  append(spans: Uint8Array): void {
-    this.reserve(spans.length)
-    this.buffer.set(spans, this.position)
-    this.position += spans.length
-  }
-
-  take(): Uint8Array {
-    const bytes = this.copyFrom(0)
-    this.position = 0
-    if (this.buffer.length > keptSize) this.buffer = Buffer.allocUnsafeSlow(initialSize)
-    return bytes
-  }
 
   write(span: SpanData): boolean {
     const start = this.position
@@ -246,120 +191,6 @@ class ProtobufWriter implements SpanWriter {
     this.end(start)
   }
 
-  /** Repeated `KeyValue` of a tag that takes one byte. */
-  attributes(tag: number, keys: ReadonlyArray<string>, values: ReadonlyArray<unknown>): void {
-    for (let i = 0; i < keys.length; i++) this.attribute(tag, keys[i]!, values[i])
-  }
-
-  private attribute(tag: number, key: string, value: unknown): void {
-    const keyLength = key.length
-    if (keyLength > loopLimit) return this.attributeSlowly(tag, key, value)
-    this.reserve(keyLength + loopLimit + 32)
-    const buffer = this.buffer
-    const start = this.position
-    let at = start + 4
-    let seen = 0
-    for (let i = 0; i < keyLength; i++) {
-      const code = key.charCodeAt(i)
-      seen |= code
-      buffer[at++] = code
-    }
-    if (seen > 127) return this.attributeSlowly(tag, key, value)
-    buffer[start] = tag
-    buffer[start + 2] = 0x0a // key
-    buffer[start + 3] = keyLength
-    buffer[at] = 0x12 // value, whose length goes to at + 1
-    if (typeof value === "string") {
-      const valueLength = value.length
-      if (valueLength > loopLimit) return this.attributeSlowly(tag, key, value)
-      const valueAt = at
-      at += 4
-      for (let i = 0; i < valueLength; i++) {
-        const code = value.charCodeAt(i)
-        seen |= code
-        buffer[at++] = code
-      }
-      if (seen > 127) return this.attributeSlowly(tag, key, value)
-      buffer[valueAt + 1] = valueLength + 2
-      buffer[valueAt + 2] = 0x0a // string_value
-      buffer[valueAt + 3] = valueLength
-    } else if (typeof value === "number") {
-      if (value >= 0 && value <= 0x7fff_ffff && (value | 0) === value) {
-        const digits = lengthOfVarint(value)
-        buffer[at + 1] = digits + 1
-        buffer[at + 2] = 0x18 // int_value
-        writeVarint(buffer, at + 3, value)
-        at += 3 + digits
-      } else if (isInt64(value)) {
-        return this.attributeSlowly(tag, key, value)
-      } else {
-        buffer[at + 1] = 9
-        buffer[at + 2] = 0x21 // double_value
-        scratchDouble[0] = value
-        for (let i = 0; i < 8; i++) buffer[at + 3 + i] = scratchBytes[i]!
-        at += 11
-      }
-    } else if (typeof value === "boolean") {
-      buffer[at + 1] = 2
-      buffer[at + 2] = 0x10 // bool_value
-      buffer[at + 3] = value ? 1 : 0
-      at += 4
-    } else return this.attributeSlowly(tag, key, value)
-    buffer[start + 1] = at - start - 2
-    this.position = at
-  }
-
-  private attributeSlowly(tag: number, key: string, value: unknown): void {
-    const start = this.begin(tag)
-    this.string(0x0a, key)
-    const valueStart = this.begin(0x12)
-    this.anyValue(value, 0)
-    this.end(valueStart)
-    this.end(start)
-  }
-
-  /** The fields of an `AnyValue`; none for what is absent. */
-  private anyValue(value: unknown, depth: number): void {
-    switch (typeof value) {
-      case "string":
-        return this.string(0x0a, value)
-      case "boolean":
-        return this.uint32(0x10, value ? 1 : 0)
-      case "number":
-        return isInt64(value) ? this.int64(0x18, BigInt(value)) : this.double(0x21, value)
-      case "bigint":
-        return isInt64Big(value) ? this.int64(0x18, value) : this.string(0x0a, String(value))
-      case "object":
-        if (value === null) return
-        break
-      case "undefined":
-        return
-      default:
-        return this.string(0x0a, String(value))
-    }
-    if (depth >= maxDepth) return this.string(0x0a, "[nested too deeply]")
-    if (value instanceof Uint8Array) return this.bytes(0x3a, value)
-    if (Array.isArray(value)) {
-      const list = this.begin(0x2a) // array_value
-      for (const element of value as ReadonlyArray<unknown>) {
-        const start = this.begin(0x0a)
-        this.anyValue(element, depth + 1)
-        this.end(start)
-      }
-      return this.end(list)
-    }
-    const list = this.begin(0x32) // kvlist_value
-    for (const key of keysOf(value)) {
-      const entry = this.begin(0x0a)
-      this.string(0x0a, key)
-      const start = this.begin(0x12)
-      this.anyValue((value as Readonly<Record<string, unknown>>)[key], depth + 1)
-      this.end(start)
-      this.end(entry)
-    }
-    this.end(list)
-  }
-
   resource(resource: Resource): void {
     const start = this.begin(0x0a) // ResourceSpans.resource
     const keys = keysOf(resource.attributes)
@@ -386,121 +217,6 @@ class ProtobufWriter implements SpanWriter {
     this.end(start)
     if (scope.schemaUrl !== undefined && scope.schemaUrl !== "") this.string(0x1a, scope.schemaUrl)
   }
-
-  private reserve(size: number): void {
-    if (this.position + size > this.buffer.length) this.grow(size)
-  }
-
-  private grow(size: number): void {
-    const larger = Buffer.allocUnsafeSlow(Math.max(this.buffer.length * 2, this.position + size))
-    this.buffer.copy(larger, 0, 0, this.position)
-    this.buffer = larger
-  }
-
-  /** Starts a message of unknown length, with one byte kept free for it. */
-  private begin(tag: number): number {
-    this.reserve(2)
-    this.buffer[this.position] = tag
-    this.position += 2
-    return this.position
-  }
-
-  private end(start: number): void {
-    const length = this.position - start
-    const more = lengthOfVarint(length) - 1
-    if (more > 0) {
-      this.reserve(more)
-      this.buffer.copyWithin(start + more, start, this.position)
-      this.position += more
-    }
-    writeVarint(this.buffer, start - 1, length)
-  }
-
-  private uint32(tag: number, value: number): void {
-    this.reserve(6)
-    this.buffer[this.position] = tag
-    const unsigned = Math.min(0xffff_ffff, Math.trunc(value))
-    writeVarint(this.buffer, this.position + 1, unsigned)
-    this.position += 1 + lengthOfVarint(unsigned)
-  }
-
-  private int64(tag: number, value: bigint): void {
-    this.reserve(11)
-    const buffer = this.buffer
-    buffer[this.position++] = tag
-    let rest = BigInt.asUintN(64, value)
-    while (rest > 127n) {
-      buffer[this.position++] = Number(rest & 127n) | 128
-      rest >>= 7n
-    }
-    buffer[this.position++] = Number(rest)
-  }
-
-  private double(tag: number, value: number): void {
-    this.reserve(9)
-    this.buffer[this.position] = tag
-    scratchDouble[0] = value
-    this.buffer.set(scratchBytes, this.position + 1)
-    this.position += 9
-  }
-
-  private bytes(tag: number, value: Uint8Array): void {
-    this.reserve(value.length + 6)
-    this.buffer[this.position] = tag
-    writeVarint(this.buffer, this.position + 1, value.length)
-    this.position += 1 + lengthOfVarint(value.length)
-    this.buffer.set(value, this.position)
-    this.position += value.length
-  }
-
-  private string(tag: number, value: string): void {
-    const length = value.length
-    this.reserve(length * 3 + 6)
-    const buffer = this.buffer
-    const start = this.position
-    buffer[start] = tag
-    if (length <= loopLimit) {
-      let seen = 0
-      for (let i = 0; i < length; i++) {
-        const code = value.charCodeAt(i)
-        seen |= code
-        buffer[start + 2 + i] = code
-      }
-      if (seen < 128) {
-        buffer[start + 1] = length
-        this.position = start + 2 + length
-        return
-      }
-    }
-    // Mostly ASCII: as many bytes as characters, so the length's own size is guessed and seldom corrected.
-    const guess = lengthOfVarint(length)
-    const written = buffer.write(value, start + 1 + guess, "utf8")
-    const digits = lengthOfVarint(written)
-    if (digits !== guess) buffer.copyWithin(start + 1 + digits, start + 1 + guess, start + 1 + guess + written)
-    writeVarint(buffer, start + 1, written)
-    this.position = start + 1 + digits + written
-  }
-}
-
-/** Writes an identifier, read from its end so that one of a wrong length is padded or cut on the left. */
-const writeId = (buffer: Uint8Array, at: number, id: string, size: number): void => {
-  if (id.length === size * 2) {
-    for (let i = 0; i < size; i++) {
-      buffer[at + i] = (nibbles[id.charCodeAt(i * 2) & 127]! << 4) | nibbles[id.charCodeAt(i * 2 + 1) & 127]!
-    }
-  } else {
-    const offset = id.length - size * 2
-    for (let i = 0; i < size; i++) buffer[at + i] = (nibble(id, offset + i * 2) << 4) | nibble(id, offset + i * 2 + 1)
-  }
-}
-
-const writeVarint = (buffer: Uint8Array, at: number, value: number): void => {
-  let rest = value
-  while (rest > 127) {
-    buffer[at++] = (rest & 127) | 128
-    rest >>>= 7
-  }
-  buffer[at] = rest
 }
 
 /** Reads a varint of up to 32 bits: the value, and the offset behind it. */

@@ -43,6 +43,7 @@ const fill = (): void => {
   position = 0
 }
 
+const ZERO = 48
 const zeroTraceId = "0".repeat(32)
 const zeroSpanId = "0".repeat(16)
 
@@ -50,14 +51,15 @@ const traceId = (): string => {
   if (position + 32 > poolDigits) fill()
   const id = digits.substring(position, position + 32)
   position += 32
-  return id === zeroTraceId ? traceId() : id
+  // Compared only where it may be true: a comparison with a piece of a longer text is slow.
+  return id.charCodeAt(0) === ZERO && id === zeroTraceId ? traceId() : id
 }
 
 const spanId = (): string => {
   if (position + 16 > poolDigits) fill()
   const id = digits.substring(position, position + 16)
   position += 16
-  return id === zeroSpanId ? spanId() : id
+  return id.charCodeAt(0) === ZERO && id === zeroSpanId ? spanId() : id
 }
 
 /** The default: from the pool. */

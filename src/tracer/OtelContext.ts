@@ -36,8 +36,6 @@ import type * as Tracer from "effect/Tracer"
 import { TelemetrySpan, UnsampledSpan } from "./Span.ts"
 import * as SpanContext from "./SpanContext.ts"
 
-const evaluate = "~effect/Effect/evaluate"
-const identifier = "~effect/Effect/identifier"
 const Yield: unknown = Symbol.for("effect/Effect/Yield")
 
 /** As `@effect/opentelemetry` marks the spans that it made active itself. */
@@ -265,8 +263,8 @@ export const samplerContext = (parent: Tracer.AnySpan | undefined, interoperatio
 // ---------------------------------------------------------------------------------------------------------------------
 
 interface Primitive {
-  readonly [identifier]?: string | undefined
-  [evaluate](fiber: Fiber.Fiber<unknown, unknown>): Primitive | typeof Yield
+  readonly "~effect/Effect/identifier"?: string | undefined
+  "~effect/Effect/evaluate"(fiber: Fiber.Fiber<unknown, unknown>): Primitive | typeof Yield
 }
 
 type Running = Fiber.Fiber<unknown, unknown> & {
@@ -279,7 +277,7 @@ const maximumDepth = 24
 
 /** Steps that only put themselves on the fiber's stack. `withSpan` is ours. */
 const isPlumbing = (primitive: Primitive): boolean => {
-  switch (primitive?.[identifier]) {
+  switch (primitive?.["~effect/Effect/identifier"]) {
     case "OnSuccess":
     case "OnFailure":
     case "OnSuccessAndFailure":
@@ -294,7 +292,7 @@ const isPlumbing = (primitive: Primitive): boolean => {
 /** `Tracer.context`. */
 export const context = (first: Primitive, fiber: Running): unknown => {
   const span = fiber.cache.span
-  if (span === undefined || isPlumbing(first)) return first[evaluate](fiber)
+  if (span === undefined || isPlumbing(first)) return first["~effect/Effect/evaluate"](fiber)
   return stretch(first, fiber, 0)
 }
 
@@ -303,17 +301,15 @@ const stretch = (first: Primitive, fiber: Running, depth: number): unknown => {
   const current = fiber.cache.span
   const span =
     current instanceof TelemetrySpan || current instanceof UnsampledSpan ? current : SpanContext.propagated(current)
-  if (span === undefined) return first[evaluate](fiber)
+  if (span === undefined) return first["~effect/Effect/evaluate"](fiber)
   const before = active()
   if (before instanceof EffectContext ? before.span === span : isUnder(before, span)) return loop(first, fiber, depth)
   return enter(withSpan(before, span), first, fiber, depth)
 }
 
-/** Whether the next step is the fiber's own loop's: it has to yield, was interrupted, or this is no effect at all. */
-const mustLeave = (next: Primitive, fiber: Running, cache: Fiber.Fiber.Cache): boolean =>
-  typeof next?.[evaluate] !== "function" ||
-  fiber._deferredInterrupt === true ||
-  (!cache.preventYield && cache.scheduler.shouldYield(fiber))
+/** Whether the next step is for the fiber's own loop: it has to yield, or was interrupted. */
+const mustLeave = (fiber: Running, cache: Fiber.Fiber.Cache): boolean =>
+  fiber._deferredInterrupt === true || (!cache.preventYield && cache.scheduler.shouldYield(fiber))
 
 /** Only a child's stretch runs inside of another. Where a span ends, its stretch ends too. */
 const isChild = (span: Tracer.AnySpan | undefined, parent: Tracer.AnySpan | undefined): boolean =>
@@ -323,28 +319,34 @@ const loop = (first: Primitive, fiber: Running, depth: number): unknown => {
   let cache = fiber.cache
   const { span, tracerContext } = cache
   let current: Primitive = first
-  while (true) {
-    const next = current[evaluate](fiber)
-    if (next === Yield) return next
-    current = next as Primitive
-    fiber.currentOpCount++
-    while (fiber.cache !== cache) {
-      cache = fiber.cache
-      if (cache.span === span && cache.tracerContext === tracerContext) break
-      if (
-        depth >= maximumDepth ||
-        !isChild(cache.span, span) ||
-        cache.tracerContext !== tracerContext ||
-        mustLeave(current, fiber, cache)
-      ) {
-        return current
+  try {
+    while (true) {
+      const next = current["~effect/Effect/evaluate"](fiber)
+      if (next === Yield) return next
+      current = next as Primitive
+      fiber.currentOpCount++
+      while (fiber.cache !== cache) {
+        cache = fiber.cache
+        if (cache.span === span && cache.tracerContext === tracerContext) break
+        if (
+          depth >= maximumDepth ||
+          !isChild(cache.span, span) ||
+          cache.tracerContext !== tracerContext ||
+          mustLeave(fiber, cache)
+        ) {
+          return current
+        }
+        const after = nested(current, fiber, cache, depth)
+        if (after === Yield) return after
+        current = after as Primitive
+        if (fiber.cache === cache) return current
       }
-      const after = nested(current, fiber, cache, depth)
-      if (after === Yield) return after
-      current = after as Primitive
-      if (fiber.cache === cache) return current
+      if (mustLeave(fiber, cache)) return current
     }
-    if (mustLeave(current, fiber, cache)) return current
+  } catch (error) {
+    // What is no effect at all, the fiber's own loop reports.
+    if (typeof current?.["~effect/Effect/evaluate"] !== "function") return current
+    throw error
   }
 }
 
@@ -352,11 +354,11 @@ const loop = (first: Primitive, fiber: Running, depth: number): unknown => {
 const nested = (first: Primitive, fiber: Running, cache: Fiber.Fiber.Cache, depth: number): unknown => {
   let current = first
   while (isPlumbing(current)) {
-    const next = current[evaluate](fiber)
+    const next = current["~effect/Effect/evaluate"](fiber)
     if (next === Yield) return next
     current = next as Primitive
     fiber.currentOpCount++
-    if (fiber.cache !== cache || mustLeave(current, fiber, cache)) return current
+    if (fiber.cache !== cache || mustLeave(fiber, cache)) return current
   }
   return stretch(current, fiber, depth + 1)
 }

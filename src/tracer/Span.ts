@@ -111,57 +111,57 @@ class Started {
   }
 }
 
-/** A span that records. */
+/** A span that records. Its fields are set by the constructor: initializers of fields cost more. */
 export class TelemetrySpan implements Tracer.Span, EndedSpan {
   declare readonly _tag: "Span"
-  readonly core: SpanCore
-  name: string
-  readonly parentSpan: Tracer.AnySpan | undefined
-  readonly annotations: Context.Context<never>
-  readonly kindCode: KindCode
-  readonly traceId: string
-  readonly spanId: string
-  readonly traceFlags: number
-  readonly traceStateObject: Otel.TraceState | undefined
-  readonly sampled: boolean
+  declare readonly core: SpanCore
+  declare name: string
+  declare readonly parentSpan: Tracer.AnySpan | undefined
+  declare readonly annotations: Context.Context<never>
+  declare readonly kindCode: KindCode
+  declare readonly traceId: string
+  declare readonly spanId: string
+  declare readonly traceFlags: number
+  declare readonly traceStateObject: Otel.TraceState | undefined
+  declare readonly sampled: boolean
   /** The sampler's: 2 sampled, 1 recorded only, 0 not to be recorded (and yet it is, for a decision at the trace's end). */
-  readonly decision: 0 | 1 | 2
-  readonly localTrace: LocalTrace
+  declare readonly decision: 0 | 1 | 2
+  declare readonly localTrace: LocalTrace
   /** Never changed in place: spans that were given none share one array. */
-  links: ReadonlyArray<Tracer.SpanLink>
-  startSeconds = 0
-  startNanos = 0
-  endSeconds = 0
-  endNanos = 0
+  declare links: ReadonlyArray<Tracer.SpanLink>
+  declare startSeconds: number
+  declare startNanos: number
+  declare endSeconds: number
+  declare endNanos: number
   /** Whether times are taken at all (`Effect.withTracerTiming`). */
-  timed = true
-  ended = false
-  sealed = false
+  declare timed: boolean
+  declare ended: boolean
+  declare sealed: boolean
   /** See `markExpected`. */
-  expected = false
-  statusCode: 0 | 1 | 2 = 0
-  statusMessage: string | undefined = undefined
+  declare expected: boolean
+  declare statusCode: 0 | 1 | 2
+  declare statusMessage: string | undefined
   /** Raw until sealed. */
-  attributeKeys: Array<string> = noKeys
+  declare attributeKeys: Array<string>
   /** Raw until sealed. */
-  attributeValues: Array<AttributeValue> = noValues
+  declare attributeValues: Array<AttributeValue>
   /** Attributes that are made only if the span is kept. */
-  lazyAttributes: (() => Readonly<Record<string, unknown>>) | undefined = undefined
-  rawEvents: Array<RawEvent> | undefined = undefined
-  events: ReadonlyArray<EventData> = noEvents
-  linkData: ReadonlyArray<LinkData> = noLinks
-  droppedAttributesCount = 0
-  droppedEventsCount = 0
-  droppedLinksCount = 0
+  declare lazyAttributes: (() => Readonly<Record<string, unknown>>) | undefined
+  declare rawEvents: Array<RawEvent> | undefined
+  declare events: ReadonlyArray<EventData>
+  declare linkData: ReadonlyArray<LinkData>
+  declare droppedAttributesCount: number
+  declare droppedEventsCount: number
+  declare droppedLinksCount: number
   /** The request's attributes, until the span ends; then what they were. */
-  holder: TraceAttributes | undefined
-  inherited: Snapshot | undefined = undefined
-  exit: Exit.Exit<unknown, unknown> | undefined = undefined
+  declare holder: TraceAttributes | undefined
+  declare inherited: Snapshot | undefined
+  declare exit: Exit.Exit<unknown, unknown> | undefined
   /** What a child needs to know of its fiber, valid for as long as the fiber's context is the one that this span provided. */
-  settings: SpanSettings | undefined = undefined
-  provided: Context.Context<never> | undefined = undefined
-  face: Otel.Span | undefined = undefined
-  otelContext: Otel.Context | undefined = undefined
+  declare settings: SpanSettings | undefined
+  declare provided: Context.Context<never> | undefined
+  declare face: Otel.Span | undefined
+  declare otelContext: Otel.Context | undefined
 
   constructor(
     core: SpanCore,
@@ -192,6 +192,31 @@ export class TelemetrySpan implements Tracer.Span, EndedSpan {
     this.localTrace = localTrace
     this.links = links
     this.holder = holder
+    this.startSeconds = 0
+    this.startNanos = 0
+    this.endSeconds = 0
+    this.endNanos = 0
+    this.timed = true
+    this.ended = false
+    this.sealed = false
+    this.expected = false
+    this.statusCode = 0
+    this.statusMessage = undefined
+    this.attributeKeys = noKeys
+    this.attributeValues = noValues
+    this.lazyAttributes = undefined
+    this.rawEvents = undefined
+    this.events = noEvents
+    this.linkData = noLinks
+    this.droppedAttributesCount = 0
+    this.droppedEventsCount = 0
+    this.droppedLinksCount = 0
+    this.inherited = undefined
+    this.exit = undefined
+    this.settings = undefined
+    this.provided = undefined
+    this.face = undefined
+    this.otelContext = undefined
   }
 
   get kind(): Tracer.SpanKind {
@@ -467,17 +492,17 @@ export class UnsampledSpan implements Tracer.Span {
   declare readonly attributes: ReadonlyMap<string, unknown>
   declare readonly links: ReadonlyArray<Tracer.SpanLink>
   declare readonly isRecording: false
-  readonly core: SpanCore
-  readonly name: string
-  readonly parentSpan: Tracer.AnySpan | undefined
-  readonly annotations: Context.Context<never>
-  readonly kindCode: KindCode
-  readonly traceId: string
-  readonly traceFlags: number
-  readonly traceStateObject: Otel.TraceState | undefined
-  private ownId: string | undefined = undefined
-  face: Otel.Span | undefined = undefined
-  otelContext: Otel.Context | undefined = undefined
+  declare readonly core: SpanCore
+  declare readonly name: string
+  declare readonly parentSpan: Tracer.AnySpan | undefined
+  declare readonly annotations: Context.Context<never>
+  declare readonly kindCode: KindCode
+  declare readonly traceId: string
+  declare readonly traceFlags: number
+  declare readonly traceStateObject: Otel.TraceState | undefined
+  declare ownId: string | undefined
+  declare face: Otel.Span | undefined
+  declare otelContext: Otel.Context | undefined
 
   constructor(
     core: SpanCore,
@@ -497,6 +522,9 @@ export class UnsampledSpan implements Tracer.Span {
     this.traceId = traceId
     this.traceFlags = traceFlags
     this.traceStateObject = traceState
+    this.ownId = undefined
+    this.face = undefined
+    this.otelContext = undefined
   }
 
   get spanId(): string {

@@ -108,8 +108,12 @@ export const worker = <E, R, E2, R2>(options: {
         if (job === undefined) yield* awaken
         else yield* run(job)
       }).pipe(
-        // The database is away: the next round may find it.
-        Effect.catch((error) => Effect.andThen(Effect.logWarning("looking for jobs failed", error), awaken)),
+        // The database is away, or what it holds is no job: the next round may be better.
+        Effect.catchCause((cause) =>
+          Cause.hasInterruptsOnly(cause)
+            ? Effect.failCause(cause)
+            : Effect.andThen(Effect.logWarning("looking for jobs failed", cause), awaken)
+        ),
         Effect.withTracerEnabled(false),
         Effect.forever,
         Effect.forkScoped

@@ -1,0 +1,76 @@
+/**
+ * The upload of a stream, in parts, in constant memory: `@aws-sdk/lib-storage` behind an effect.
+ *
+ * What fits into one part is put at once. Otherwise the parts of an upload that does not succeed are removed again, after an
+ * interruption too: S3 keeps them, and lets one pay for them, until somebody does.
+ *
+ * @internal
+ */
+import type { PutObjectCommandInput, S3Client } from "@aws-sdk/client-s3"
+import { Upload } from "@aws-sdk/lib-storage"
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import * as Stream from "effect/Stream"
+import { Readable } from "node:stream"
+import type { Call } from "../../operation/Operation.ts"
+import { Decode, InvalidRequest, type Reason } from "../../operation/Reason.ts"
+import type { Requests } from "./S3Requests.ts"
+import type { S3Settings } from "./S3Settings.ts"
+import { etagOf } from "./StorageInput.ts"
+import type { PutResult } from "./Storage.ts"
+
+/** Uploads a stream. */
+export const upload = (
+  requests: Requests,
+  settings: S3Settings,
+  call: Call,
+  params: PutObjectCommandInput,
+  body: Stream.Stream<Uint8Array, unknown>
+): Effect.Effect<PutResult, Reason> =>
+  Effect.gen(function* () {
+    let size = 0
+    let broken: Cause.Cause<unknown> | undefined
+    const source = body.pipe(
+      Stream.tap((chunk) =>
+        Effect.sync(() => {
+          size += chunk.byteLength
+        })
+      ),
+      Stream.onError((cause) =>
+        Effect.sync(() => {
+          broken = cause
+        })
+      )
+    )
+    const chunks = yield* Stream.toAsyncIterableEffect(source)
+    const sent = requests.use(call, async (send, signal) => {
+      const readable = Readable.from(chunks, { objectMode: true, highWaterMark: 1 })
+      // An upload that waits for its source would not notice that it is to end.
+      signal.addEventListener("abort", () => readable.destroy(new Error("the upload was interrupted")), { once: true })
+      const client = { config: requests.client.config, send } as unknown as S3Client
+      const { concurrency, partSize } = settings
+      const work = new Upload({
+        client,
+        params: { ...params, Body: readable },
+        partSize,
+        queueSize: concurrency
+      }).done()
+      requests.afterwards(work)
+      try {
+        return await work
+      } finally {
+        readable.destroy()
+      }
+    })
+    const result = yield* Effect.catch(sent, (reason) => {
+      if (broken === undefined) return Effect.fail(reason)
+      const failure = Cause.findErrorOption(broken)
+      return failure._tag === "None"
+        ? Effect.die(Cause.squash(broken))
+        : Effect.fail(new InvalidRequest({ message: "the body that was to be stored failed", cause: failure.value }))
+    })
+    if (result.ETag === undefined) {
+      return yield* Effect.fail(new Decode({ message: "s3 stored an object and gave no entity tag" }))
+    }
+    return { etag: etagOf(result.ETag), size }
+  })

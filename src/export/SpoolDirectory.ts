@@ -19,10 +19,11 @@
  * ```
  */
 import * as path from "node:path"
-import { quarantineFolder, segmentEnding } from "./Spool.ts"
 import { io as realIo, type SpoolIo } from "./SpoolIo.ts"
 import * as SpoolOwner from "./SpoolOwner.ts"
+import { quarantineFolder } from "./SpoolQuarantine.ts"
 import * as SpoolRecord from "./SpoolRecord.ts"
+import { segmentEnding } from "./SpoolSegment.ts"
 
 /** Files, and the spans in them that have not been sent. */
 export interface SpoolPart {

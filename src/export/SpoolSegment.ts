@@ -8,7 +8,11 @@ import type { EncodedSection, Encoding } from "./OtlpEncoder.ts"
 import type { EncodedRequest } from "./OtlpSink.ts"
 import * as SpoolRecord from "./SpoolRecord.ts"
 
+/** What its file's name ends with. */
+export const segmentEnding = ".spans"
+
 const bufferSize = 16 * 1024
+const noBuffer = Buffer.alloc(0)
 const keptBufferSize = 1024 * 1024
 
 /** Where a batch lies in its segment. */
@@ -44,7 +48,7 @@ export class Segment {
   /** Up to where it is written. */
   written = 0
   /** What waits to be written, behind what is being written just now (from `written` on). */
-  pending: Buffer
+  pending: Buffer = noBuffer
   pendingLength = 0
   writing: Buffer | undefined
   private spare: Buffer | undefined
@@ -68,7 +72,6 @@ export class Segment {
     this.encoding = encoding
     this.resource = resource
     this.host = host
-    this.pending = Buffer.allocUnsafeSlow(bufferSize)
   }
 
   add(bytes: Uint8Array): void {
@@ -94,7 +97,7 @@ export class Segment {
   private reserve(length: number): void {
     const needed = this.pendingLength + length
     if (needed <= this.pending.length) return
-    const larger = Buffer.allocUnsafeSlow(Math.max(needed, this.pending.length * 2))
+    const larger = Buffer.allocUnsafeSlow(Math.max(needed, this.pending.length * 2, bufferSize))
     this.pending.copy(larger, 0, 0, this.pendingLength)
     this.pending = larger
   }
@@ -103,7 +106,7 @@ export class Segment {
   beginWrite(): Buffer {
     const writing = this.pending.subarray(0, this.pendingLength)
     const before = this.pending
-    this.pending = this.spare ?? Buffer.allocUnsafeSlow(bufferSize)
+    this.pending = this.spare ?? noBuffer
     this.spare = before.length <= keptBufferSize ? before : undefined
     this.pendingLength = 0
     this.writing = writing

@@ -47,9 +47,10 @@
  *
  * @see https://gorse.io/docs/api/restful-api.html
  */
-import * as Config from "effect/Config"
-import * as Duration from "effect/Duration"
 import * as Clock from "effect/Clock"
+import * as Config from "effect/Config"
+import * as Data from "effect/Data"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as FetchHttpClient from "effect/http/FetchHttpClient"
 import * as Client from "effect/http/HttpClient"
@@ -59,9 +60,11 @@ import type * as HttpClientResponse from "effect/http/HttpClientResponse"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
+import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as HttpClient from "../../http/HttpClient.ts"
 import { Decode, fromConnection, fromStatus, InvalidRequest, RateLimited, type Reason } from "../../operation/Reason.ts"
+import { baseUrl } from "../baseUrl.ts"
 import { type Feedback, Gorse, type GorseCalls, type GorseOptions, make, Scored } from "./Gorse.ts"
 import { DEFAULT_COUNT, type ItemDetails, type ItemPage, type Page, rfc3339, type UserDetails } from "./GorseInput.ts"
 
@@ -78,8 +81,20 @@ export interface GorseLiveOptions extends GorseOptions {
 /** Options of a layer that reads the address from the environment. */
 export type GorseConfigOptions = Omit<GorseLiveOptions, "url" | "apiKey">
 
-/** Gorse at a URL. One that is none is a defect that names it without its credentials. */
-export const layer = (options: GorseLiveOptions): Layer.Layer<Gorse> =>
+/** A setting of the layer that is not accepted. */
+export class GorseConfigError extends Data.TaggedError("GorseConfigError")<{
+  /** The variable of the environment that stands for the setting. */
+  readonly setting: "GORSE_URL" | "GORSE_API_KEY"
+  /** What is wrong with it and what is accepted; no secret. */
+  readonly problem: string
+}> {
+  override get message(): string {
+    return `${this.setting}: ${this.problem}`
+  }
+}
+
+/** Gorse at a URL. */
+export const layer = (options: GorseLiveOptions): Layer.Layer<Gorse, GorseConfigError> =>
   layerHttpClient(options).pipe(
     Layer.provide(
       // Fresh: the application's own `fetch` client is not to be told what ours is.
@@ -90,19 +105,29 @@ export const layer = (options: GorseLiveOptions): Layer.Layer<Gorse> =>
   )
 
 /** Gorse at a URL, through the application's own HTTP client (for a proxy or certificates of its own). */
-export const layerHttpClient = (options: GorseLiveOptions): Layer.Layer<Gorse, never, Client.HttpClient> =>
+export const layerHttpClient = (options: GorseLiveOptions): Layer.Layer<Gorse, GorseConfigError, Client.HttpClient> =>
   Layer.effect(
     Gorse,
-    Effect.flatMap(Client.HttpClient, (client) => {
-      const url = checkedUrl(options.url)
-      return typeof url === "string"
-        ? make(calls(HttpClient.trace(client), { ...options, url }), options)
-        : Effect.die(url)
+    Effect.gen(function* () {
+      const { apiKey, popular, url } = options
+      const refuse = (setting: GorseConfigError["setting"]) => (problem: string) =>
+        new GorseConfigError({ setting, problem })
+      const server: Server = {
+        url: yield* Effect.fromResult(Result.mapError(baseUrl(url), refuse("GORSE_URL"))),
+        apiKey: Redacted.isRedacted(apiKey) ? Redacted.value(apiKey) : (apiKey ?? ""),
+        popular: popular ?? "popular"
+      }
+      if (!/^[\x21-\x7e]*$/.test(server.apiKey)) {
+        return yield* refuse("GORSE_API_KEY")("has white space or characters beyond ASCII, which no header may have")
+      }
+      return yield* make(calls(HttpClient.trace(yield* Client.HttpClient), server), options)
     })
   )
 
 /** Gorse as `GORSE_URL` (default `http://127.0.0.1:8088`) and `GORSE_API_KEY` (default: none) say. */
-export const layerConfig = (options: GorseConfigOptions = {}): Layer.Layer<Gorse, Config.ConfigError> =>
+export const layerConfig = (
+  options: GorseConfigOptions = {}
+): Layer.Layer<Gorse, GorseConfigError | Config.ConfigError> =>
   Layer.unwrap(
     Effect.map(
       Config.all({
@@ -113,13 +138,11 @@ export const layerConfig = (options: GorseConfigOptions = {}): Layer.Layer<Gorse
     )
   )
 
-const checkedUrl = (text: string): string | Error => {
-  const url = URL.parse(text)
-  if (url === null) return new Error("GORSE_URL: not a URL; expected http://host:port or https://host:port")
-  if (url.protocol !== "http:" && url.protocol !== "https:") {
-    return new Error(`GORSE_URL: the scheme ${url.protocol} is not accepted; expected http:// or https://`)
-  }
-  return `${url.origin}${url.pathname.replace(/\/+$/, "")}`
+interface Server {
+  readonly url: string
+  /** Empty where there is none. */
+  readonly apiKey: string
+  readonly popular: string
 }
 
 const Changed = Schema.Struct({ RowAffected: Schema.Int })
@@ -140,17 +163,16 @@ interface Sent {
   readonly body?: unknown
 }
 
-const calls = (client: Client.HttpClient, options: GorseLiveOptions): GorseCalls => {
-  const apiKey = Redacted.isRedacted(options.apiKey) ? Redacted.value(options.apiKey) : options.apiKey
+const calls = (client: Client.HttpClient, server: Server): GorseCalls => {
   const headers: Record<string, string> = {
     accept: "application/json",
-    ...(apiKey === undefined || apiKey === "" ? undefined : { "x-api-key": apiKey })
+    ...(server.apiKey === "" ? undefined : { "x-api-key": server.apiKey })
   }
 
   const send = (sent: Sent): Effect.Effect<string, Reason> =>
     Effect.suspend(() => {
       const request = HttpClientRequest.make(sent.method)(
-        `${options.url}/api/${sent.path.map(encodeURIComponent).join("/")}`,
+        `${server.url}/api/${sent.path.map(encodeURIComponent).join("/")}`,
         { headers: { ...headers, ...sent.headers }, urlParams: sent.query ?? [] }
       )
       return client
@@ -286,10 +308,7 @@ const calls = (client: Client.HttpClient, options: GorseLiveOptions): GorseCalls
         page(input)
       ),
     getPopular: (input) =>
-      list(
-        ["non-personalized", input.recommender ?? options.popular ?? "popular"],
-        [...itemPage(input), ...unseen(input.unseenBy)]
-      ),
+      list(["non-personalized", input.recommender ?? server.popular], [...itemPage(input), ...unseen(input.unseenBy)]),
     getLatest: (input) => list(["latest"], [...itemPage(input), ...unseen(input.unseenBy)]),
     deleteUser: ({ userId }) => change({ method: "DELETE", path: ["user", userId] }),
     deleteItem: ({ itemId }) => change({ method: "DELETE", path: ["item", itemId] })

@@ -268,16 +268,31 @@ describe("GorseLive, configuration", () => {
   )
 
   for (const [url, message] of [
-    ["localhost:8088", "GORSE_URL: the scheme localhost: is not accepted; expected http:// or https://"],
-    ["//hunter2@gorse", "GORSE_URL: not a URL; expected http://host:port or https://host:port"]
+    [
+      "localhost:8088",
+      "GORSE_URL: not a URL of HTTP; expected http://host:port or https://host:port, with or without a path"
+    ],
+    ["//hunter2@gorse", "GORSE_URL: not a URL; expected http://host:port or https://host:port, with or without a path"],
+    ["http://ada:hunter2@gorse", "GORSE_URL: a URL with credentials; expected"],
+    ["http://gorse?key=hunter2", "GORSE_URL: a URL with a query or a fragment; expected"]
   ] as const) {
     it.effect(`${JSON.stringify(url)} is named, and no secret is`, () =>
       Effect.gen(function* () {
         const exit = yield* build({ GORSE_URL: url, GORSE_API_KEY: key })
         assert(Exit.isFailure(exit))
         assert.include(String(exit.cause), message)
+        assert.include(String(exit.cause), "GorseConfigError")
         assert.notInclude(String(exit.cause) + JSON.stringify(exit.cause), "hunter2")
       })
     )
   }
+
+  it.effect("a key that no header may have is named, not shown", () =>
+    Effect.gen(function* () {
+      const exit = yield* build({ GORSE_API_KEY: "hunter2\n" })
+      assert(Exit.isFailure(exit))
+      assert.include(String(exit.cause), "GORSE_API_KEY: has white space")
+      assert.notInclude(String(exit.cause) + JSON.stringify(exit.cause), "hunter2")
+    })
+  )
 })

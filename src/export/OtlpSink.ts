@@ -1,8 +1,9 @@
 /**
  * A collector that speaks OTLP/HTTP: requests out, and its answers read to the letter of the specification.
  *
- * Retryable are 429, 502, 503 and 504, and every fault of the connection; 413 asks for smaller requests; everything
- * else that is not 2xx is for good.
+ * Retryable are 429, 502, 503 and 504, and every fault of the connection; 413 asks for smaller requests, and so does a
+ * 400 that says "request body too large", as the OpenTelemetry Collector does; everything else that is not 2xx is for
+ * good.
  *
  * **Example** (How long a server asks to wait)
  *
@@ -65,6 +66,8 @@ export const publicUrl = (url: string): string => {
 }
 
 const retryable = new Set([429, 502, 503, 504])
+/** The OpenTelemetry Collector refuses a body beyond `max_request_body_size` with 400 and the words of Go's reader. */
+const tooLarge = /\b(?:body|message|request|payload) (?:is )?(?:too large|larger than)/i
 
 const outcomeOf = (answer: HttpAnswer, date: number): Outcome => {
   if (answer._tag === "Failed") {
@@ -93,7 +96,7 @@ const outcomeOf = (answer: HttpAnswer, date: number): Outcome => {
       unreachable: false
     }
   }
-  if (status === 413) return { _tag: "TooLarge", message }
+  if (status === 413 || (status === 400 && tooLarge.test(said))) return { _tag: "TooLarge", message }
   return { _tag: "Refused", message: message + hintFor(status) }
 }
 

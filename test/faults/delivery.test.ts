@@ -6,6 +6,7 @@ import * as diagnosticsChannel from "node:diagnostics_channel"
 import { fromReadableSpan } from "../../src/export/ForeignSpan.ts"
 import {
   closingAfter,
+  collectorTooLarge,
   endless,
   garbage,
   hang,
@@ -213,26 +214,32 @@ describe("Delivery", () => {
     expect(accountedFor(state)).toBe(10_000)
   })
 
-  it("what is too large is halved and resent; only the span that is too large alone is dropped, and named", async () => {
-    for (const protocol of ["http/protobuf", "http/json"] as const) {
-      const receiver = await receive()
-      receiver.answer(tooLargeAbove(100_000))
-      const pipeline = pipelineTo(receiver, { protocol })
-      const spanOf = (name: string, bytes: number) =>
-        makeEnded({ name, attributeKeys: ["text"], attributeValues: ["x".repeat(bytes)] })
-      for (let i = 0; i < 40; i++) pipeline.receiver.ended(spanOf(`s${i}`, 10_000))
-      pipeline.receiver.ended(spanOf("huge", 200_000))
-      await pipeline.flush(10_000)
-      expect(new Set(receiver.spanNames())).toEqual(new Set(Array.from({ length: 40 }, (_, i) => `s${i}`)))
-      expect(pipeline.status().dropped).toEqual({ too_large: 1 })
-      expect(pipeline.said.messages()).toEqual([expect.stringContaining('the span "huge" alone is too large')])
-      // It has learnt: the next batch is small enough at once.
-      const before = receiver.requests.length
-      for (let i = 0; i < 40; i++) pipeline.receiver.ended(spanOf(`t${i}`, 10_000))
-      await pipeline.flush(10_000)
-      expect(receiver.requests.slice(before).map((request) => request.answered)).not.toContain(413)
+  it.each([
+    ["413", undefined],
+    ["the Collector's 400", collectorTooLarge]
+  ])(
+    "what is too large (%s) is halved and resent; only the span that is too large alone is dropped, and named",
+    async (_, refusal) => {
+      for (const protocol of ["http/protobuf", "http/json"] as const) {
+        const receiver = await receive()
+        receiver.answer(tooLargeAbove(100_000, ok, refusal))
+        const pipeline = pipelineTo(receiver, { protocol })
+        const spanOf = (name: string, bytes: number) =>
+          makeEnded({ name, attributeKeys: ["text"], attributeValues: ["x".repeat(bytes)] })
+        for (let i = 0; i < 40; i++) pipeline.receiver.ended(spanOf(`s${i}`, 10_000))
+        pipeline.receiver.ended(spanOf("huge", 200_000))
+        await pipeline.flush(10_000)
+        expect(new Set(receiver.spanNames())).toEqual(new Set(Array.from({ length: 40 }, (_, i) => `s${i}`)))
+        expect(pipeline.status().dropped).toEqual({ too_large: 1 })
+        expect(pipeline.said.messages()).toEqual([expect.stringContaining('the span "huge" alone is too large')])
+        // It has learnt: the next batch is small enough at once.
+        const before = receiver.requests.length
+        for (let i = 0; i < 40; i++) pipeline.receiver.ended(spanOf(`t${i}`, 10_000))
+        await pipeline.flush(10_000)
+        expect(receiver.requests.slice(before).every((request) => request.answered === 200)).toBe(true)
+      }
     }
-  })
+  )
 
   it("batches are limited by bytes as well as by spans", async () => {
     const receiver = await receive()

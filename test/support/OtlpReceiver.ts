@@ -143,13 +143,14 @@ export const endless: Answer = ({ accept, response }) => {
   response.write("x".repeat(1024))
 }
 
-/** 413 for bodies (after decompression) above a size, otherwise `then`. */
+/** 413 (or what else is given) for bodies (after decompression) above a size, otherwise `then`. */
 export const tooLargeAbove =
-  (bytes: number, then: Answer = ok): Answer =>
-  (exchange) => {
-    if (exchange.request.bytes > bytes) status(413, { message: `larger than ${bytes} bytes` })(exchange)
-    else then(exchange)
-  }
+  (bytes: number, then: Answer = ok, refusal: Answer = status(413, { message: "too large" })): Answer =>
+  (exchange) =>
+    (exchange.request.bytes > bytes ? refusal : then)(exchange)
+
+/** What the OpenTelemetry Collector answers to a body beyond its `max_request_body_size`. */
+export const collectorTooLarge: Answer = status(400, { message: "http: request body too large" })
 
 /** Answers, and then closes the connection without having said so. */
 export const closingAfter =

@@ -6,7 +6,7 @@
  *
  * @internal
  */
-import type { PutObjectCommandInput, S3Client } from "@aws-sdk/client-s3"
+import { AbortMultipartUploadCommand, type PutObjectCommandInput, type S3Client } from "@aws-sdk/client-s3"
 import { Upload } from "@aws-sdk/lib-storage"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
@@ -14,7 +14,7 @@ import * as Stream from "effect/Stream"
 import { Readable } from "node:stream"
 import type { Call } from "../../operation/Operation.ts"
 import { Decode, InvalidRequest, type Reason } from "../../operation/Reason.ts"
-import type { Requests } from "./S3Requests.ts"
+import type { Requests, Send } from "./S3Requests.ts"
 import type { S3Settings } from "./S3Settings.ts"
 import { etagOf } from "./StorageInput.ts"
 import type { PutResult } from "./Storage.ts"
@@ -36,18 +36,18 @@ export const upload = (
           size += chunk.byteLength
         })
       ),
-      Stream.onError((cause) =>
-        Effect.sync(() => {
-          broken = cause
-        })
-      )
+      // Only what fails by itself: the client ends a source that it does not need any more with an error too.
+      Stream.catchCause((cause) => {
+        if (!Cause.hasInterruptsOnly(cause)) broken = cause
+        return Stream.failCause(cause)
+      })
     )
     const chunks = yield* Stream.toAsyncIterableEffect(source)
     const sent = requests.use(call, async (send, signal) => {
       const readable = Readable.from(chunks, { objectMode: true, highWaterMark: 1 })
       // An upload that waits for its source would not notice that it is to end.
       signal.addEventListener("abort", () => readable.destroy(new Error("the upload was interrupted")), { once: true })
-      const client = { config: requests.client.config, send } as unknown as S3Client
+      const client = { config: requests.client.config, send: tidying(send) } as unknown as S3Client
       const { concurrency, partSize } = settings
       const work = new Upload({
         client,
@@ -74,3 +74,11 @@ export const upload = (
     }
     return { etag: etagOf(result.ETag), size }
   })
+
+/** A removal of parts that fails has its span; it must not stand in the place of why the upload failed. */
+const tidying =
+  (send: Send): Send =>
+  (command) => {
+    const sent = send(command)
+    return command instanceof AbortMultipartUploadCommand ? sent.catch(() => ({}) as never) : sent
+  }

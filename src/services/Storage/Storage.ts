@@ -355,10 +355,18 @@ export const make = (bucketName: string, calls: StorageCalls, options: StorageOp
       Storage.of({
         ...client,
         // What was read of a stream is gone: whatever happened, it is not sent again.
-        putObject: (input) =>
-          sizeOf(input.body) === undefined
-            ? RetryPolicy.with(client.putObject(input), { attempts: 1 })
-            : client.putObject(input),
+        putObject: (input) => {
+          const { body } = input
+          return typeof body === "string" || body instanceof Uint8Array
+            ? client.putObject(input)
+            : Effect.flatMap(RetryPolicy.Current, (policy) =>
+                RetryPolicy.with(
+                  // What the stream itself calls is repeated as before.
+                  client.putObject({ ...input, body: Stream.provideService(body, RetryPolicy.Current, policy) }),
+                  { attempts: 1 }
+                )
+              )
+        },
         getObject: (input) =>
           Effect.flatMap(Clock.currentTimeMillis, (now) =>
             Effect.provideService(client.getObject(input), BodyDeadline, {

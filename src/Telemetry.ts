@@ -243,7 +243,7 @@ const samplerOf = (description: TelemetryConfig.SamplerDescription): Sampler.Sam
       ? Sampler.alwaysOn
       : description._tag === "AlwaysOff"
         ? Sampler.alwaysOff
-        : Sampler.traceIdRatio(description.rate)
+        : Sampler.consistentRatio(description.rate)
   return description.parentBased ? Sampler.parentBased(root) : root
 }
 

@@ -14,12 +14,13 @@
  * ```ts
  * import * as Sampler from "effect-telemetry/tracer/Sampler"
  *
- * const sampler = Sampler.parentBased(Sampler.traceIdRatio(0.1))
+ * const sampler = Sampler.parentBased(Sampler.consistentRatio(0.1))
  * console.log(sampler.toString())
  * ```
  *
  * @see https://opentelemetry.io/docs/specs/otel/trace/sdk/#sampling
  */
+import { ConsistentProbability } from "./ConsistentProbability.ts"
 import type * as Otel from "@opentelemetry/api"
 import type * as Tracer from "effect/Tracer"
 import * as AttributeValue from "./AttributeValue.ts"
@@ -37,12 +38,18 @@ export const RECORD_AND_SAMPLED = 2
 export type Decision = 0 | 1 | 2
 
 /** What is known of a decision beforehand. */
-export type Rule = typeof NOT_RECORD | typeof RECORD_AND_SAMPLED | RatioRule | AskRule
+export type Rule = typeof NOT_RECORD | typeof RECORD_AND_SAMPLED | RatioRule | ConsistentRule | AskRule
 
 /** Decided by the trace id alone. */
 export interface RatioRule {
   readonly _tag: "Ratio"
   readonly decide: (traceId: string) => typeof NOT_RECORD | typeof RECORD_AND_SAMPLED
+}
+
+/** Decided by the trace's randomness; what is kept is marked in `tracestate`. */
+export interface ConsistentRule {
+  readonly _tag: "Consistent"
+  readonly probability: ConsistentProbability
 }
 
 /** Only the sampler knows. */
@@ -110,6 +117,31 @@ class TraceIdRatio implements Sampler {
 
 /** Samples a share of the traces, 0 to 1, the same ones in every process. Beyond the ends counts as the end. */
 export const traceIdRatio = (ratio: number): Sampler => new TraceIdRatio(ratio)
+
+class ConsistentRatio implements Sampler {
+  readonly probability: ConsistentProbability
+
+  constructor(ratio: number) {
+    this.probability = new ConsistentProbability(ratio)
+  }
+
+  shouldSample(context: Otel.Context, traceId: string): SamplingResult {
+    const traceState = (context.getValue(spanKey) as Otel.Span | undefined)?.spanContext().traceState
+    return this.probability.keeps(traceId, traceState)
+      ? { decision: RECORD_AND_SAMPLED, traceState: this.probability.mark(traceState) }
+      : decided[0]
+  }
+
+  toString(): string {
+    return `TraceIdRatioBased{${this.probability.ratio}}`
+  }
+}
+
+/**
+ * Samples a share of the traces, 0 to 1, consistently: what a smaller share keeps, a larger one keeps too, and what is kept says in
+ * `tracestate` for how many it stands (`ConsistentProbability`).
+ */
+export const consistentRatio = (ratio: number): Sampler => new ConsistentRatio(ratio)
 
 /** What a parent-based sampler asks for each kind of parent. */
 export interface ParentBasedOptions {
@@ -232,6 +264,9 @@ const ruleOf = (sampler: Sampler): Rule => {
   if (sampler === alwaysOn) return RECORD_AND_SAMPLED
   if (sampler === alwaysOff) return NOT_RECORD
   if (sampler instanceof TraceIdRatio) return ratioRule(sampler)
+  if (sampler instanceof ConsistentRatio) {
+    return sampler.probability.ratio === 0 ? NOT_RECORD : { _tag: "Consistent", probability: sampler.probability }
+  }
   const description = describe(sampler)
   switch (nameOf(sampler)) {
     case "AlwaysOnSampler":

@@ -191,7 +191,12 @@ export class TelemetryTracer implements Tracer.Tracer {
     if (sampled !== undefined) decision = sampled ? Sampler.RECORD_AND_SAMPLED : Sampler.NOT_RECORD
     else if (typeof rule === "number") decision = rule
     else if (rule._tag === "Ratio") decision = rule.decide(traceId)
-    else {
+    else if (rule._tag === "Consistent") {
+      if (rule.probability.keeps(traceId, traceState)) {
+        decision = Sampler.RECORD_AND_SAMPLED
+        traceState = rule.probability.mark(traceState)
+      }
+    } else {
       const result = Sampler.ask(rule, {
         context: () => this.#samplerContext(parent),
         traceId,

@@ -344,8 +344,8 @@ const loop = (first: Primitive, fiber: Running, depth: number): unknown => {
       if (mustLeave(fiber, cache)) return current
     }
   } catch (error) {
-    // What is no effect at all, the fiber's own loop reports.
-    if (typeof current?.["~effect/Effect/evaluate"] !== "function") return current
+    // What is no effect at all is handed to the fiber's own loop, and reported by it when it hands it back.
+    if (current !== first && typeof current?.["~effect/Effect/evaluate"] !== "function") return current
     throw error
   }
 }

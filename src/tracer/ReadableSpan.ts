@@ -48,7 +48,7 @@ export const momentOf = (input: Otel.TimeInput | undefined): Moment | undefined 
     input instanceof Date
       ? input.getTime()
       : typeof input === "number"
-        ? input <= performance.now()
+        ? input >= 0 && input <= performance.now()
           ? input + performance.timeOrigin
           : input
         : NaN

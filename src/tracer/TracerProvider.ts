@@ -20,6 +20,7 @@ import * as Otel from "@opentelemetry/api"
 import { isTracingSuppressed } from "@opentelemetry/core"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
+import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import type * as EffectTracer from "effect/Tracer"
 import * as OtelContext from "./OtelContext.ts"
@@ -28,7 +29,7 @@ import { type KindCode, TelemetrySpan } from "./Span.ts"
 import * as SpanContext from "./SpanContext.ts"
 import * as TraceAttributes from "./TraceAttributes.ts"
 import * as TraceClock from "./TraceClock.ts"
-import type { TelemetryTracer } from "./Tracer.ts"
+import { TelemetryTracer } from "./Tracer.ts"
 
 /** Makes the provider of a tracer. */
 export const make = (tracer: TelemetryTracer): Otel.TracerProvider => {
@@ -72,6 +73,13 @@ export const registerTracerProvider = (
         })
     )
   )
+
+/** The same as a layer, over the current tracer if that is ours. */
+export const layer: Layer.Layer<never> = Layer.effectDiscard(
+  Effect.flatMap(Effect.tracer, (tracer) =>
+    tracer instanceof TelemetryTracer ? registerTracerProvider(tracer, Otel.trace) : Effect.void
+  )
+)
 
 /** The API gives a proxy, whose delegate is the no-op provider until one is registered. */
 const isRegistered = (api: Otel.TraceAPI): boolean => {

@@ -1,0 +1,563 @@
+import { AsyncLocalStorage } from "node:async_hooks"
+import * as Otel from "@opentelemetry/api"
+import { AsyncLocalStorageContextManager } from "@opentelemetry/context-async-hooks"
+import { afterEach, assert, describe, it } from "@effect/vitest"
+import * as Context from "effect/Context"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import * as Layer from "effect/Layer"
+import * as Schema from "effect/Schema"
+import * as Tracer from "effect/Tracer"
+import * as OurTracer from "../../src/tracer/Tracer.ts"
+import * as TracerProvider from "../../src/tracer/TracerProvider.ts"
+import { fn, withSpan } from "../../src/tracer/withSpan.ts"
+import { collect, type Collector, collector } from "./support.ts"
+
+const activeId = (): string | undefined => Otel.trace.getActiveSpan()?.spanContext().spanId
+const currentId = Effect.map(Effect.currentSpan, (span) => span.spanId)
+
+/** Raw spans of OpenTelemetry go through our tracer too. */
+const collectAll = <A, E>(effect: Effect.Effect<A, E>): Effect.Effect<Collector> =>
+  Effect.suspend(() => {
+    const collected = collector()
+    const layer = TracerProvider.layer.pipe(Layer.provideMerge(OurTracer.layer({ receiver: collected.receiver })))
+    return effect.pipe(
+      Effect.provide(layer),
+      Effect.exit,
+      Effect.flatMap((exit) => (Exit.isFailure(exit) ? Effect.die(exit.cause) : Effect.succeed(collected)))
+    )
+  })
+
+const raw = () => Otel.trace.getTracer("raw")
+
+describe("the active span is the current one", () => {
+  const kinds: ReadonlyArray<readonly [string, Effect.Effect<string | undefined>]> = [
+    ["sync", Effect.sync(activeId)],
+    ["suspend", Effect.suspend(() => Effect.succeed(activeId()))],
+    ["promise", Effect.promise(() => Promise.resolve(activeId()))],
+    [
+      "promise, after it waited",
+      Effect.promise(async () => {
+        await new Promise((resolve) => setTimeout(resolve, 1))
+        return activeId()
+      })
+    ],
+    ["tryPromise", Effect.tryPromise(() => Promise.resolve(activeId())).pipe(Effect.orDie)],
+    [
+      "tryPromise, in catch",
+      Effect.tryPromise({ try: () => Promise.reject(new Error("no")), catch: activeId }).pipe(Effect.flip, Effect.orDie)
+    ],
+    ["try", Effect.try(activeId).pipe(Effect.orDie)],
+    ["callback", Effect.callback((resume) => resume(Effect.succeed(activeId())))],
+    ["callback, later", Effect.callback((resume) => void setTimeout(() => resume(Effect.succeed(activeId())), 1))],
+    ["map", Effect.map(Effect.void, activeId)],
+    ["map after waiting", Effect.map(Effect.sleep(1), activeId)],
+    ["flatMap", Effect.flatMap(Effect.yieldNow, () => Effect.succeed(activeId()))],
+    ["catch", Effect.catch(Effect.fail("x"), () => Effect.succeed(activeId()))],
+    [
+      "gen",
+      Effect.gen(function* () {
+        yield* Effect.yieldNow
+        yield* Effect.sleep(1)
+        return activeId()
+      })
+    ],
+    ["withFiber", Effect.withFiber(() => Effect.succeed(activeId()))],
+    ["forked", Effect.flatMap(Effect.forkChild(Effect.sync(activeId)), Fiber.join)],
+    [
+      "a timer of the fiber's code",
+      Effect.callback((resume) => void setImmediate(() => resume(Effect.succeed(activeId()))))
+    ],
+    [
+      "unnamed fn",
+      fn(function* () {
+        return yield* Effect.sync(activeId)
+      })()
+    ],
+    ["disabled tracer", Effect.withTracerEnabled(Effect.sync(activeId), false)],
+    ["disabled span", Effect.sync(activeId).pipe(withSpan("hidden"), Effect.withTracerEnabled(false))],
+    [
+      "span without propagation",
+      Effect.sync(activeId).pipe(
+        Effect.withSpan("hidden", { annotations: Context.make(Tracer.DisablePropagation, true) })
+      )
+    ],
+    [
+      "our span without propagation",
+      Effect.sync(activeId).pipe(withSpan("hidden", { annotations: Context.make(Tracer.DisablePropagation, true) }))
+    ]
+  ]
+  for (const wrap of [withSpan, Effect.withSpan] as ReadonlyArray<typeof Effect.withSpan>) {
+    it.live.each(kinds)(`in %s under ${wrap === Effect.withSpan ? "Effect's" : "our"} withSpan`, ([, effect]) =>
+      Effect.gen(function* () {
+        const result = yield* Effect.all([effect, currentId]).pipe(wrap("work"))
+        assert.isString(result[1])
+        assert.strictEqual(result[0], result[1])
+        // Where a child ended, its parent is active again.
+        const after = yield* Effect.void.pipe(
+          wrap("child"),
+          Effect.andThen(Effect.all([Effect.sync(activeId), currentId])),
+          wrap("parent")
+        )
+        assert.strictEqual(after[0], after[1])
+      }).pipe(provideTracer)
+    )
+  }
+
+  it.live("where it was dropped by sampling, as a span that does not record", () =>
+    Effect.gen(function* () {
+      const span = yield* Effect.sync(() => Otel.trace.getActiveSpan()!).pipe(withSpan("dropped", { sampled: false }))
+      assert.isFalse(span.isRecording())
+      assert.strictEqual(span.spanContext().traceFlags & 1, 0)
+    }).pipe(provideTracer)
+  )
+
+  it.live("deeper than stretches nest", () =>
+    Effect.gen(function* () {
+      const dive = (depth: number): Effect.Effect<void, unknown> =>
+        Effect.gen(function* () {
+          assert.strictEqual(activeId(), yield* currentId)
+          if (depth > 0) yield* dive(depth - 1)
+          assert.strictEqual(activeId(), yield* currentId)
+        }).pipe(withSpan(`depth ${depth}`, {}, { captureStackTrace: false }))
+      yield* dive(500)
+    }).pipe(provideTracer)
+  )
+
+  it.live.prop(
+    "in many fibers at once, whatever their order",
+    { plan: Schema.Array(Schema.Array(Schema.Int)) },
+    ({ plan }) =>
+      Effect.gen(function* () {
+        const check = Effect.gen(function* () {
+          assert.strictEqual(activeId(), yield* currentId)
+        })
+        const step = (n: number): Effect.Effect<void, unknown> => {
+          switch (Math.abs(n) % 6) {
+            case 0:
+              return Effect.yieldNow
+            case 1:
+              return check.pipe(withSpan("a"))
+            case 2:
+              return Effect.promise(() => Promise.resolve()).pipe(Effect.andThen(check), Effect.withSpan("b"))
+            case 3:
+              return Effect.ignore(Effect.fail("x").pipe(withSpan("c")))
+            case 4:
+              return Effect.forkChild(check).pipe(Effect.flatMap(Fiber.join), withSpan("d"))
+            default:
+              return check
+          }
+        }
+        const fibers = plan.map((steps, i) =>
+          Effect.forEach(steps, (n) => Effect.andThen(step(n), check)).pipe(withSpan(`fiber ${i}`))
+        )
+        yield* Effect.all(fibers, { concurrency: "unbounded" }).pipe(withSpan("all"))
+      }).pipe(provideTracer),
+    { arbitrary: { runs: 50 } }
+  )
+})
+
+const provideTracer = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
+  Effect.provide(effect, OurTracer.layer({ receiver: { takesUnsampled: false, ended: () => {} } }))
+
+describe("spans of OpenTelemetry", () => {
+  it.live("nest under the current span", () =>
+    Effect.gen(function* () {
+      const { span } = yield* collectAll(
+        Effect.sync(() => raw().startActiveSpan("library", (inner) => inner.end())).pipe(withSpan("effect"))
+      )
+      assert.strictEqual(span("library").parentSpanId, span("effect").spanId)
+      assert.strictEqual(span("library").localTrace, span("effect").localTrace)
+      assert.strictEqual(span("library").instrumentationScope.name, "raw")
+    })
+  )
+
+  it.live("are the parents of spans that are started in their callbacks", () =>
+    Effect.gen(function* () {
+      const { span } = yield* collectAll(
+        Effect.gen(function* () {
+          const context = yield* Effect.context<never>()
+          yield* Effect.promise(() =>
+            raw().startActiveSpan("library", async (library) => {
+              await Promise.resolve()
+              await Effect.runPromiseWith(context)(Effect.yieldNow.pipe(withSpan("ours inside"), withSpan("ours")))
+              await Effect.runPromiseWith(context)(Effect.yieldNow.pipe(Effect.withSpan("effect's")))
+              library.end()
+            })
+          )
+        }).pipe(withSpan("around"))
+      )
+      assert.strictEqual(span("library").parentSpanId, span("around").spanId)
+      assert.strictEqual(span("ours").parentSpanId, span("library").spanId)
+      assert.strictEqual(span("ours inside").parentSpanId, span("ours").spanId)
+      assert.strictEqual(span("effect's").parentSpanId, span("library").spanId)
+    })
+  )
+
+  it.live("stay active for what a fiber in their callback does outside of spans of its own", () =>
+    Effect.gen(function* () {
+      const { span } = yield* collectAll(
+        Effect.gen(function* () {
+          const context = yield* Effect.context<never>()
+          yield* Effect.promise(() =>
+            raw().startActiveSpan("library", async (library) => {
+              await Effect.runPromiseWith(context)(
+                Effect.gen(function* () {
+                  yield* Effect.sleep(1)
+                  raw().startSpan("second").end()
+                  yield* Effect.void.pipe(withSpan("ours"))
+                  raw().startSpan("third").end()
+                })
+              )
+              library.end()
+            })
+          )
+        }).pipe(withSpan("around"))
+      )
+      for (const name of ["second", "ours", "third"]) {
+        assert.strictEqual(span(name).parentSpanId, span("library").spanId, name)
+      }
+    })
+  )
+
+  it.live("are adopted by a fiber that has no span", () =>
+    Effect.gen(function* () {
+      const { span } = yield* collectAll(
+        Effect.gen(function* () {
+          const tracer = yield* Effect.tracer
+          yield* Effect.promise(() =>
+            raw().startActiveSpan("ambient", async (ambient) => {
+              const run = <A>(effect: Effect.Effect<A>) => Effect.runPromise(Effect.withTracer(effect, tracer))
+              await run(Effect.void.pipe(withSpan("ours")))
+              await run(Effect.void.pipe(Effect.withSpan("effect's")))
+              await run(Effect.void.pipe(withSpan("root", { root: true })))
+              ambient.end()
+            })
+          )
+        })
+      )
+      assert.strictEqual(span("ours").parentSpanId, span("ambient").spanId)
+      assert.strictEqual(span("effect's").parentSpanId, span("ambient").spanId)
+      assert.isUndefined(span("root").parentSpanId)
+    })
+  )
+
+  it.live("that are not ours are adopted whole: flags, tracestate, locality", () =>
+    Effect.gen(function* () {
+      const parent: Otel.SpanContext = {
+        traceId: "1".repeat(32),
+        spanId: "2".repeat(16),
+        traceFlags: 3,
+        traceState: Otel.createTraceState("vendor=value"),
+        isRemote: false
+      }
+      const { span } = yield* collectAll(
+        Effect.gen(function* () {
+          const tracer = yield* Effect.tracer
+          yield* Effect.promise(() =>
+            Otel.context.with(Otel.trace.setSpanContext(Otel.ROOT_CONTEXT, parent), () =>
+              Effect.runPromise(Effect.void.pipe(withSpan("child"), withSpan("root"), Effect.withTracer(tracer)))
+            )
+          )
+        })
+      )
+      const { parentIsRemote, parentSpanId, traceFlags, traceId, traceState } = span("root")
+      assert.deepStrictEqual(
+        { traceId, parentSpanId, traceFlags, traceState, parentIsRemote },
+        {
+          traceId: parent.traceId,
+          parentSpanId: parent.spanId,
+          traceFlags: 3,
+          traceState: "vendor=value",
+          parentIsRemote: false
+        }
+      )
+      assert.strictEqual(span("child").traceState, "vendor=value")
+      assert.isTrue(span("root").isLocalRoot)
+    })
+  )
+
+  it.live("that a fiber made active are no parents of what runs in their context by itself", () =>
+    Effect.gen(function* () {
+      const { span } = yield* collectAll(
+        Effect.gen(function* () {
+          const tracer = yield* Effect.tracer
+          yield* Effect.sync(() => Effect.runSync(Effect.void.pipe(withSpan("alone"), Effect.withTracer(tracer))))
+        }).pipe(withSpan("around"))
+      )
+      assert.isUndefined(span("alone").parentSpanId)
+    })
+  )
+
+  it.live("an unsampled one is followed", () =>
+    Effect.gen(function* () {
+      const { spans } = yield* collectAll(
+        Effect.gen(function* () {
+          const tracer = yield* Effect.tracer
+          const dropped = Otel.trace.setSpanContext(Otel.ROOT_CONTEXT, {
+            traceId: "1".repeat(32),
+            spanId: "2".repeat(16),
+            traceFlags: 0
+          })
+          yield* Effect.promise(() =>
+            Otel.context.with(dropped, () =>
+              Effect.runPromise(Effect.void.pipe(withSpan("dropped"), Effect.withTracer(tracer)))
+            )
+          )
+        })
+      )
+      assert.deepStrictEqual(spans, [])
+    })
+  )
+})
+
+describe("the rest of a context", () => {
+  const key = Otel.createContextKey("a key of the application")
+
+  it.live("is there inside of spans, and is not touched outside", () =>
+    Effect.gen(function* () {
+      const tracer = yield* Effect.tracer
+      const outside = Otel.ROOT_CONTEXT.setValue(key, "value")
+      const seen = yield* Effect.promise(() =>
+        Otel.context.with(outside, async () => {
+          const inside = await Effect.runPromise(
+            Effect.gen(function* () {
+              yield* Effect.sleep(1)
+              return [Otel.context.active().getValue(key), activeId() === (yield* currentId)]
+            }).pipe(withSpan("inner"), withSpan("outer"), Effect.withTracer(tracer))
+          )
+          return [...inside, Otel.context.active() === outside]
+        })
+      )
+      assert.deepStrictEqual(seen, ["value", true, true])
+    }).pipe(provideTracer)
+  )
+
+  it.live("a value set inside is seen below, and the span's too", () =>
+    Effect.gen(function* () {
+      const seen = yield* Effect.sync(() => {
+        const changed = Otel.context.active().setValue(key, 1)
+        return [
+          changed.getValue(key),
+          Otel.trace.getSpan(changed)?.spanContext().spanId === activeId(),
+          changed.deleteValue(key).getValue(key)
+        ]
+      }).pipe(withSpan("work"))
+      assert.deepStrictEqual(seen, [1, true, undefined])
+      const without = yield* Effect.sync(() => Otel.trace.getSpan(Otel.trace.deleteSpan(Otel.context.active()))).pipe(
+        withSpan("work")
+      )
+      assert.isUndefined(without)
+    }).pipe(provideTracer)
+  )
+
+  it.live("other async storages keep their values, also those set inside", () =>
+    Effect.gen(function* () {
+      const storage = new AsyncLocalStorage<string>()
+      const tracer = yield* Effect.tracer
+      const seen = yield* Effect.promise(() =>
+        storage.run("outer", () =>
+          Effect.runPromise(
+            Effect.gen(function* () {
+              const seen = [storage.getStore()]
+              seen.push(yield* Effect.sync(() => storage.getStore()).pipe(withSpan("child")))
+              seen.push(yield* Effect.promise(() => storage.run("inner", async () => storage.getStore())))
+              yield* Effect.sleep(1)
+              seen.push(storage.getStore())
+              return seen
+            }).pipe(withSpan("work"), Effect.withTracer(tracer))
+          )
+        )
+      )
+      assert.deepStrictEqual(seen, ["outer", "outer", "inner", "outer"])
+    }).pipe(provideTracer)
+  )
+
+  it.live("after a run that was started in no context there is none", () =>
+    Effect.gen(function* () {
+      const tracer = yield* Effect.tracer
+      const before = yield* Effect.promise(async () => {
+        Effect.runSync(Effect.sync(activeId).pipe(withSpan("work"), Effect.withTracer(tracer)))
+        Effect.runFork(Effect.sync(activeId).pipe(withSpan("work"), Effect.withTracer(tracer)))
+        return activeId()
+      })
+      assert.isUndefined(before)
+    }).pipe(provideTracer)
+  )
+})
+
+describe("the fiber", () => {
+  it.live("yields to others in a long stretch", () =>
+    Effect.gen(function* () {
+      let others = 0
+      const busy = Effect.forEach(Array.from({ length: 10_000 }), () => Effect.void, { discard: true }).pipe(
+        withSpan("busy")
+      )
+      const fiber = yield* Effect.forkChild(
+        Effect.forever(
+          Effect.andThen(
+            Effect.sync(() => void others++),
+            Effect.yieldNow
+          )
+        )
+      )
+      yield* busy
+      yield* Fiber.interrupt(fiber)
+      assert.isAbove(others, 1)
+    }).pipe(provideTracer)
+  )
+
+  it.live("is interrupted from inside of a stretch", () =>
+    Effect.gen(function* () {
+      let went = false
+      const exit = yield* Effect.withFiber((fiber) =>
+        Effect.sync(() => fiber.interruptUnsafe()).pipe(
+          Effect.andThen(
+            Effect.sync(() => {
+              went = true
+            })
+          )
+        )
+      ).pipe(withSpan("work"), Effect.forkChild, Effect.flatMap(Fiber.await))
+      assert.isTrue(Exit.isFailure(exit) && Exit.hasInterrupts(exit))
+      assert.isFalse(went)
+    }).pipe(provideTracer)
+  )
+
+  it.live("says what is no effect as it does without us", () =>
+    Effect.gen(function* () {
+      const wrong = Effect.flatMap(Effect.void, () => "no effect" as unknown as Effect.Effect<void>)
+      const without = yield* Effect.flatMap(Effect.forkChild(wrong), Fiber.await)
+      const within = yield* Effect.flatMap(Effect.forkChild(wrong.pipe(withSpan("work"))), Fiber.await).pipe(
+        provideTracer
+      )
+      const nested = yield* wrong.pipe(
+        withSpan("b"),
+        withSpan("a"),
+        Effect.forkChild,
+        Effect.flatMap(Fiber.await),
+        provideTracer
+      )
+      assert.deepStrictEqual(JSON.stringify(within), JSON.stringify(without))
+      assert.deepStrictEqual(JSON.stringify(nested), JSON.stringify(without))
+    })
+  )
+
+  it.live("dies of what its code throws, and its spans say so", () =>
+    Effect.gen(function* () {
+      const { span } = yield* collect(
+        Effect.sync(() => {
+          throw new RangeError("thrown")
+        }).pipe(withSpan("inner"), withSpan("outer"))
+      )
+      assert.strictEqual(span("inner").statusMessage, "thrown")
+      assert.strictEqual(span("outer").statusMessage, "thrown")
+    })
+  )
+})
+
+describe("an external span", () => {
+  it.live("is active where it is the parent", () =>
+    Effect.gen(function* () {
+      const parent = Tracer.externalSpan({ traceId: "1".repeat(32), spanId: "2".repeat(16), sampled: false })
+      const active = yield* Effect.sync(() => Otel.trace.getActiveSpan()?.spanContext()).pipe(
+        Effect.withParentSpan(parent)
+      )
+      assert.deepInclude(active, { traceId: parent.traceId, spanId: parent.spanId, traceFlags: 0, isRemote: true })
+    }).pipe(provideTracer)
+  )
+})
+
+describe("the context manager", () => {
+  afterEach(() => {
+    Otel.context.disable()
+  })
+
+  it.live("is registered while a layer lives, and gone afterwards", () =>
+    Effect.gen(function* () {
+      const isManaged = () => {
+        const probe = Otel.ROOT_CONTEXT.setValue(Symbol.for("probe"), 1)
+        return Otel.context.with(probe, () => Otel.context.active()) === probe
+      }
+      assert.isFalse(isManaged())
+      yield* Effect.sync(() => assert.isTrue(isManaged())).pipe(provideTracer)
+      assert.isFalse(isManaged())
+      yield* Effect.sync(() => assert.isTrue(isManaged())).pipe(
+        provideTracer,
+        Effect.andThen(Effect.sync(() => assert.isTrue(isManaged()))),
+        provideTracer
+      )
+      assert.isFalse(isManaged())
+    })
+  )
+
+  it.live("of the application is used, and left in its place", () =>
+    Effect.gen(function* () {
+      const manager = new AsyncLocalStorageContextManager().enable()
+      Otel.context.setGlobalContextManager(manager)
+      const seen = yield* Effect.gen(function* () {
+        const own = yield* currentId
+        const child = yield* Effect.all([Effect.promise(async () => activeId()), currentId]).pipe(withSpan("child"))
+        return [
+          activeId() === own,
+          child[0] === child[1],
+          Otel.trace.getSpan(manager.active())?.spanContext().spanId === own
+        ]
+      }).pipe(withSpan("work"), provideTracer)
+      assert.deepStrictEqual(seen, [true, true, true])
+      const probe = Otel.ROOT_CONTEXT.setValue(Symbol.for("probe"), 1)
+      assert.strictEqual(
+        Otel.context.with(probe, () => manager.active()),
+        probe
+      )
+    })
+  )
+
+  it.live("of ours does what the API says", () =>
+    Effect.gen(function* () {
+      const probe = Otel.ROOT_CONTEXT.setValue(Symbol.for("probe"), 1)
+      const bound = Otel.context.bind(probe, function (this: unknown, n: number) {
+        return [this, n, Otel.context.active() === probe]
+      })
+      assert.deepStrictEqual(bound.call("self", 1), ["self", 1, true])
+      assert.deepStrictEqual(
+        Otel.context.with(
+          probe,
+          function (this: string, a: number, b: number) {
+            return [this, a, b]
+          },
+          "self",
+          1,
+          2
+        ),
+        ["self", 1, 2]
+      )
+      yield* Effect.void
+    }).pipe(provideTracer)
+  )
+
+  it.live("without interoperation none is registered and nothing is made active", () =>
+    Effect.gen(function* () {
+      assert.isUndefined(yield* Effect.sync(activeId).pipe(withSpan("work")))
+    }).pipe(
+      Effect.provide(OurTracer.layer({ interoperation: false, receiver: { takesUnsampled: false, ended: () => {} } }))
+    )
+  )
+})
+
+describe("a fiber that waits for another's work", () => {
+  it.live("goes on in its own span", () =>
+    Effect.gen(function* () {
+      const gate = yield* Deferred.make<void>()
+      const waiting = yield* Effect.gen(function* () {
+        yield* Deferred.await(gate)
+        return [activeId(), yield* currentId]
+      }).pipe(withSpan("waits"), Effect.forkChild({ startImmediately: true }))
+      yield* Deferred.succeed(gate, undefined).pipe(withSpan("opens"))
+      const [active, current] = yield* Fiber.join(waiting)
+      assert.strictEqual(active, current)
+    }).pipe(provideTracer)
+  )
+})

@@ -93,12 +93,20 @@ export const cache = whereSet(
   })
 )
 
-/** A storage on the file system, in a directory that goes with this process. */
-export const storage = part({
-  name: "storage",
-  what: "on the file system",
-  load: async () => (await import("effect-telemetry/StorageEmbedded")).layer({ bucket: "audio" })
-})
+/** S3 in the bucket `S3_BUCKET` (at `S3_ENDPOINT`), or a directory that goes with this process. */
+export const storage = whereSet(
+  ["S3_BUCKET", "S3_ENDPOINT"],
+  part({
+    name: "storage",
+    what: "S3 (S3_BUCKET)",
+    load: async () => (await import("effect-telemetry/StorageLive")).layerConfig()
+  }),
+  part({
+    name: "storage",
+    what: "on the file system",
+    load: async () => (await import("effect-telemetry/StorageEmbedded")).layer({ bucket: "audio" })
+  })
+)
 
 /** Gorse at `GORSE_URL`, or a recommender in this process. */
 export const gorse = whereSet(

@@ -68,6 +68,8 @@ Where traces go, beside this terminal
 Real servers in the place of the parts in this process
   DATABASE_URL                  postgresql://user:password@host/database; a database of its own
   REDIS_URL                     redis://host:6379
+  S3_BUCKET                     a bucket that is there; S3_ENDPOINT, AWS_REGION, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY
+  GORSE_URL                     http://host:8088; GORSE_API_KEY
 
 Faults on purpose
   FAULTS                        a list such as cache=down,cache.get=slow:300ms

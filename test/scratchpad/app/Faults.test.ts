@@ -1,0 +1,136 @@
+import { assert, layer } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import { ask, backendLayer, expectTrace } from "../support.ts"
+
+const options = { timeout: "60 seconds", excludeTestServices: true } as const
+const handled = (type: string) => ({ name: "exception", attributes: { "exception.type": type } })
+
+layer(backendLayer("cache=down,gorse=down,s3.put_object=down"), options)("with faults on purpose", (it) => {
+  it.effect("a feed comes from the database where the cache is away", () =>
+    Effect.gen(function* () {
+      const { json, status } = yield* ask("/api/v1/feed")
+      assert.strictEqual(status, 200)
+      assert.lengthOf(json.items, 10)
+      yield* expectTrace({
+        name: "GET /api/v1/feed",
+        status: "unset",
+        children: [
+          {
+            name: "feed.get",
+            status: "unset",
+            attributes: { "external.service": "cache" },
+            children: [
+              {
+                name: "cache.get",
+                status: "error",
+                attributes: { "error.type": "Unavailable", "external.retry_count": 2 },
+                events: ["retry", "retry", "exception"]
+              },
+              "db.select",
+              "data.enrich_posts",
+              { name: "cache.set", status: "error" }
+            ]
+          }
+        ]
+      })
+    })
+  )
+
+  it.effect("an open circuit refuses calls at once", () =>
+    Effect.gen(function* () {
+      const { status } = yield* ask("/api/v1/feed")
+      assert.strictEqual(status, 200)
+      yield* expectTrace({
+        name: "GET /api/v1/feed",
+        children: [
+          {
+            name: "feed.get",
+            otherChildren: true,
+            children: [
+              {
+                name: "cache.get",
+                status: "error",
+                attributes: {
+                  "error.type": "CircuitOpen",
+                  "external.circuit_breaker_triggered": true,
+                  "external.retry_count": undefined
+                }
+              }
+            ]
+          }
+        ]
+      })
+    })
+  )
+
+  it.effect("a post is created where everything but the database is away", () =>
+    Effect.gen(function* () {
+      const { status } = yield* ask("/api/v1/posts", {
+        user: "u_mara",
+        json: { title: "Alone", format: "wav", genre: "lofi", durationSeconds: 3 }
+      })
+      assert.strictEqual(status, 201)
+      yield* expectTrace({
+        name: "POST /api/v1/posts",
+        status: "unset",
+        children: [
+          {
+            name: "feed.create_post",
+            status: "unset",
+            events: [handled("CircuitOpen")],
+            unordered: true,
+            otherChildren: true,
+            children: [
+              { name: "db.insert", status: "unset" },
+              { name: "cache.delete", status: "error" },
+              { name: "s3.put_object", status: "error" },
+              { name: "gorse.insert_user_item", status: "error" }
+            ]
+          }
+        ]
+      })
+    })
+  )
+
+  it.effect("recommendations are what everybody likes where Gorse is away", () =>
+    Effect.gen(function* () {
+      const { json, status } = yield* ask("/api/v1/recommendations", { user: "u_wren" })
+      assert.strictEqual(status, 200)
+      assert.lengthOf(json.items, 5)
+      yield* expectTrace({
+        name: "GET /api/v1/recommendations",
+        children: [
+          {
+            name: "feed.recommend",
+            status: "unset",
+            attributes: { "feed.fallback_used": true },
+            otherChildren: true,
+            children: [{ name: "gorse.get_recommend", status: "error" }]
+          }
+        ]
+      })
+    })
+  )
+
+  it.effect("an upload fails as a service that is away, which is an error of the server", () =>
+    Effect.gen(function* () {
+      const answer = yield* ask("/api/v1/posts/p_01/audio", {
+        method: "PUT",
+        user: "u_mara",
+        body: "la",
+        headers: { "content-type": "audio/wav" }
+      })
+      assert.strictEqual(answer.status, 503)
+      assert.strictEqual(answer.headers.get("retry-after"), "1")
+      yield* expectTrace({
+        name: "PUT /api/v1/posts/:id/audio",
+        status: "error",
+        attributes: { "http.response.status_code": 503, "error.type": /Unavailable|CircuitOpen/ },
+        children: [
+          "db.select",
+          { name: "audio.upload", status: "error", children: [{ name: "s3.put_object", status: "error" }] }
+        ]
+      })
+    })
+  )
+})

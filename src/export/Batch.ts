@@ -46,7 +46,7 @@ export interface Sink<P> {
   readonly target: string
   /** Never rejects. */
   readonly send: (payload: P, timeoutMillis: number) => Promise<Outcome>
-  /** Cuts a payload of two spans or more in two. */
+  /** Cuts a payload of two spans or more in two: in the same way each time, also when it was read back meanwhile. */
   readonly split: (payload: P) => readonly [Part<P>, Part<P>]
   /** The name of a payload's first span. */
   readonly nameOf: (payload: P) => string
@@ -65,6 +65,8 @@ export interface Part<P> {
 
 /** Where a batch lies, apart from memory. */
 export interface Source<P> {
+  /** What it is a part of: given up as a whole (`Delivery.forget`). */
+  readonly origin: unknown
   /** Whether it can be read back, so that it need not be kept in memory. */
   readonly isLoadable: boolean
   /** Whether it outlives the process. */

@@ -128,12 +128,12 @@ export class Delivery<P> {
   }
 
   /**
-   * Forgets batches whose source is to give way, and tells how many spans they had. Those being sent stay.
+   * Forgets batches whose source gives way, by its origin, and tells how many spans they had. Those being sent stay.
    */
-  forget(isGone: (source: Source<P>) => boolean): number {
+  forget(origin: unknown): number {
     let count = 0
     this.queue = this.queue.filter((batch) => {
-      if (batch.source === undefined || !isGone(batch.source)) return true
+      if (batch.source === undefined || batch.source.origin !== origin) return true
       this.account(batch, -1)
       count += batch.count
       return false
@@ -383,9 +383,9 @@ export class Delivery<P> {
   /** Puts both halves where the whole was. Its source is settled when both are. */
   private halve(batch: Batch<P>): void {
     const parts = this.sink.split(batch.payload as P)
-    const source = batch.source === undefined ? undefined : sharedBy(parts.length, batch.source)
-    const halves = parts.map((part) => {
-      const half = new Batch(batch.sequence, part, source)
+    const sources = batch.source === undefined ? undefined : halvesOf(batch.source, this.sink)
+    const halves = parts.map((part, i) => {
+      const half = new Batch(batch.sequence, part, sources?.[i])
       half.firstTriedAt = batch.firstTriedAt
       half.attempts = batch.attempts
       half.notBefore = batch.notBefore
@@ -431,18 +431,24 @@ export class Delivery<P> {
   }
 }
 
-/** A source that several parts of a batch share: settled with the last of them. */
-const sharedBy = <P>(count: number, source: Source<P>): Source<P> => {
-  let left = count
-  return {
-    isLoadable: false,
-    get isKept() {
-      return source.isKept
+/** The sources of a batch's halves: read back with the whole, and settled, for the whole, with the second of them. */
+const halvesOf = <P>(whole: Source<P>, sink: Sink<P>): ReadonlyArray<Source<P>> => {
+  let left = 2
+  return [0, 1].map((half) => ({
+    origin: whole.origin,
+    get isLoadable() {
+      return whole.isLoadable
     },
-    load: () => Promise.resolve(undefined),
-    quarantine: (part) => source.quarantine(part),
+    get isKept() {
+      return whole.isKept
+    },
+    load: async () => {
+      const payload = await whole.load()
+      return payload === undefined ? undefined : sink.split(payload)[half]!.payload
+    },
+    quarantine: (part) => whole.quarantine(part),
     settled: () => {
-      if (--left === 0) source.settled()
+      if (--left === 0) whole.settled()
     }
-  }
+  }))
 }

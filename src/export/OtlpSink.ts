@@ -133,7 +133,9 @@ const split = (request: EncodedRequest): readonly [Part<EncodedRequest>, Part<En
   const left: Array<EncodedSection> = []
   const right: Array<EncodedSection> = []
   let room = half
-  for (const section of request.sections) {
+  // Read back from a spool, the sections of a request may come in another order.
+  const sections = [...request.sections].sort((a, b) => Buffer.compare(a.scope, b.scope))
+  for (const section of sections) {
     if (room >= section.count) left.push(section)
     else if (room <= 0) right.push(section)
     else {

@@ -253,9 +253,7 @@ export class Spool {
   }
 
   private give(segment: Segment): void {
-    const dropped = this.opened!.delivery.forget(
-      (source) => (source as { readonly segment?: Segment }).segment === segment
-    )
+    const dropped = this.opened!.delivery.forget(segment)
     this.diagnostics.drop("spool_full", dropped)
     if (dropped > 0) {
       this.diagnostics.sayRarely(

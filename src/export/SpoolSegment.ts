@@ -178,20 +178,20 @@ export class Segment {
 
 /** A batch in the spool, as the stages behind it see it. */
 export class EntrySource implements Source<EncodedRequest> {
-  readonly segment: Segment
+  readonly origin: Segment
   private readonly entry: Entry
   private readonly isComplete: boolean
   private readonly host: SegmentHost
 
   constructor(segment: Segment, entry: Entry, isComplete: boolean, host: SegmentHost) {
-    this.segment = segment
+    this.origin = segment
     this.entry = entry
     this.isComplete = isComplete
     this.host = host
   }
 
   get isLoadable(): boolean {
-    return this.isComplete && this.segment.holds(this.entry)
+    return this.isComplete && this.origin.holds(this.entry)
   }
 
   get isKept(): boolean {
@@ -199,15 +199,15 @@ export class EntrySource implements Source<EncodedRequest> {
   }
 
   load(): Promise<EncodedRequest | undefined> {
-    return this.isComplete ? this.host.load(this.segment, this.entry) : Promise.resolve(undefined)
+    return this.isComplete ? this.host.load(this.origin, this.entry) : Promise.resolve(undefined)
   }
 
   quarantine(part: Part<EncodedRequest>): void {
-    this.host.quarantine(this.segment, part)
+    this.host.quarantine(this.origin, part)
   }
 
   settled(): void {
-    this.host.settled(this.segment, this.entry)
+    this.host.settled(this.origin, this.entry)
   }
 }
 

@@ -323,6 +323,7 @@ describe("Delivery", () => {
     const stored = (...names: Names) => {
       const log: Array<string> = []
       const source: Source<Names> = {
+        origin: names,
         isLoadable: true,
         isKept: true,
         load: async () => {
@@ -366,6 +367,35 @@ describe("Delivery", () => {
       delivery.add(part("a", "bad", "b"), source)
       await timing.settle()
       expect(log).toEqual(["quarantine bad", "settled"])
+    })
+
+    it("a part of a batch leaves memory too, and is read back as it was", async () => {
+      const { delivery, diagnostics, open, sent, timing } = start("by hand", { concurrency: 1, maxBytes: 450 })
+      const whole = stored("a", "b", "c", "d")
+      delivery.add(part("a", "b", "c", "d"), whole.source)
+      open.shift()!({ _tag: "TooLarge", message: "HTTP 413" })
+      await timing.settle()
+      delivery.add(part("e"))
+      while (open.length > 0) {
+        open.shift()!(ok)
+        await timing.settle()
+      }
+      expect(sent.slice(1)).toEqual([["a", "b"], ["c", "d"], ["e"]])
+      expect(whole.log).toEqual(["load", "settled"])
+      expect([diagnostics.exported, diagnostics.droppedTotal]).toEqual([5, 0])
+    })
+
+    it("what is given up is forgotten by its origin, in parts too", async () => {
+      const { delivery, open, timing } = start("by hand", { concurrency: 1 })
+      const whole = stored("a", "b", "c", "d")
+      delivery.add(part("a", "b", "c", "d"), whole.source)
+      delivery.add(part("e"))
+      open.shift()!({ _tag: "TooLarge", message: "HTTP 413" })
+      await timing.settle()
+      expect(delivery.waitingSpans).toBe(5)
+      // The first half is being sent.
+      expect(delivery.forget(whole.source.origin)).toBe(2)
+      expect(delivery.waitingSpans).toBe(3)
     })
 
     it("what is gone is counted", async () => {

@@ -21,6 +21,10 @@ import * as OperationAttributes from "../operation/OperationAttributes.ts"
 import { attributes as correlation } from "../propagation/CorrelationAttributes.ts"
 import * as Cache from "../services/Cache/Cache.ts"
 import * as DatabaseAttributes from "../services/Database/DatabaseAttributes.ts"
+import * as Gorse from "../services/Gorse/Gorse.ts"
+import * as Search from "../services/Search/Search.ts"
+import * as Storage from "../services/Storage/Storage.ts"
+import * as StreamIO from "../services/StreamIO/StreamIO.ts"
 import { attributes as everySpan } from "../tracer/SpanAttributes.ts"
 
 /** An attribute of a span. */
@@ -59,17 +63,17 @@ const attributesOf = (
   return [...found.values()]
 }
 
+/** Methods that are one operation with another kind of argument (one key, several keys) are one span. */
 const operationsOf = (table: AnyTable): ReadonlyArray<CatalogueSpan> =>
-  Object.values(table.operations).map((entry) => ({
-    name: `${table.prefix}.${entry.name}`,
+  [...Map.groupBy(Object.values(table.operations), (entry) => entry.name)].map(([name, entries]) => ({
+    name: `${table.prefix}.${name}`,
     group: "service",
     service: table.service,
     kind: "client",
-    brief: entry.brief,
+    brief: entries[0]!.brief,
     attributes: attributesOf(
-      entry.input,
-      entry.result,
-      entry.mode === "stream" ? { "result.item_count": itemCount } : undefined,
+      ...entries.flatMap((entry) => [entry.input, entry.result]),
+      entries.some((entry) => entry.mode === "stream") ? { "result.item_count": itemCount } : undefined,
       table.attributes as AttributeTable<never> | undefined,
       { [`${table.prefix}.operation`]: { type: "string", brief: "as `external.operation`" } },
       OperationAttributes.common
@@ -79,7 +83,13 @@ const operationsOf = (table: AnyTable): ReadonlyArray<CatalogueSpan> =>
 const itemCount = { type: "int", brief: "how many elements passed" } as const
 
 /** The services whose operations the catalogue holds. */
-export const services: ReadonlyArray<AnyTable> = [Cache.operations as unknown as AnyTable]
+export const services: ReadonlyArray<AnyTable> = [
+  StreamIO.operations,
+  Gorse.operations,
+  Search.operations,
+  Storage.operations,
+  Cache.operations
+] as unknown as ReadonlyArray<AnyTable>
 
 const database = (name: string): CatalogueSpan => ({
   name,

@@ -4,7 +4,7 @@
  * burst of 10,000 cost in memory.
  *
  * Run: `node --conditions=source --expose-gc bench/export.ts` for the cost of a span, and the same with `million` for
- * the memory, in a process that has done nothing else. Spans are made beforehand, so that only the pipeline is
+ * the memory or `drain` for the spool's speed, each in a process that has done nothing else. Spans are made beforehand, so that only the pipeline is
  * measured. Rounds take turns; the figure is the median.
  */
 import { spawn } from "node:child_process"
@@ -168,5 +168,32 @@ const million = async (): Promise<void> => {
   console.log(`burst of ${burst.status().ended} in one tick: lost ${burst.status().ended - burst.status().exported}`)
 }
 
-await (process.argv[2] === "million" ? million() : costs())
+/** How quickly a spool is written while the collector is away, and sent by the next process. */
+const drain = async (): Promise<void> => {
+  const folder = mkdtempSync(join(tmpdir(), "bench-spool-"))
+  const away = Pipeline.make({ ...base, endpoint: "http://127.0.0.1:9/v1/traces", spool: { directory: folder } })
+  let start = performance.now()
+  while (away.status().spooledBytes < 200_000_000) {
+    for (const span of makeSpans(996, 10)) away.receiver.ended(span)
+    await nextTick()
+  }
+  await away.shutdown(1_000)
+  const { spooled, spooledBytes } = away.status()
+  const megabytes = spooledBytes / 1e6
+  console.log(`written: ${((megabytes * 1000) / (performance.now() - start)).toFixed(0)} MB/s, spans made too`)
+  globalThis.gc?.()
+  const before = process.memoryUsage().rss
+  start = performance.now()
+  const next = Pipeline.make({ ...base, spool: { directory: folder } })
+  await next.flush(60_000)
+  const millis = performance.now() - start
+  console.log(
+    `sent by the next: ${spooled} spans, ${megabytes.toFixed(0)} MB, in ${(millis / 1000).toFixed(1)} s (${((megabytes * 1000) / millis).toFixed(0)} MB/s), lost ${spooled - next.status().exported}, ${((process.memoryUsage().rss - before) / 1e6).toFixed(0)} MB more`
+  )
+  await next.shutdown(5_000)
+  rmSync(folder, { recursive: true, force: true })
+}
+
+const runs: Readonly<Record<string, () => Promise<void>>> = { costs, million, drain }
+await (runs[process.argv[2] ?? "costs"] ?? costs)()
 sink.kill()

@@ -115,8 +115,10 @@ export const reasonOf = (error: unknown): Reason => {
   if (message.startsWith("Connection lost")) {
     return new Unavailable({ message: "the connection to s3 was lost before all of the body had come", cause: error })
   }
-  // Of a part whose answer has no entity tag, a size that is not as announced, too many parts: no system's code, no answer.
-  if (systemCode(error) === undefined && (misuse.has(name) || name === "Error")) {
+  // A part whose answer has no entity tag, XML that is none, HTTP that is none: neither an answer nor a fault of the system.
+  const code = (failure as { readonly code?: unknown }).code
+  const isOfNode = typeof code === "string" && !code.startsWith("HPE_") && !code.startsWith("ERR_INVALID")
+  if (!isOfNode && systemCode(error) === undefined && (misuse.has(name) || name === "Error")) {
     return new Decode({ message: "the S3 client does not understand what it got", cause: error })
   }
   return fromConnection(error, connectionMessage(error))

@@ -2,7 +2,10 @@ import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http"
 import type { AddressInfo, Socket } from "node:net"
-import type { Storage } from "../../../src/services/Storage/Storage.ts"
+import { crc32 } from "node:zlib"
+import * as Option from "effect/Option"
+import * as Stream from "effect/Stream"
+import { Storage } from "../../../src/services/Storage/Storage.ts"
 import * as StorageLive from "../../../src/services/Storage/StorageLive.ts"
 import * as TestTelemetry from "../../../src/testing/TestTelemetry.ts"
 
@@ -105,3 +108,67 @@ export const withServer = (
     })
     yield* body(server).pipe(Effect.scoped, Effect.provide([live, TestTelemetry.layer()]))
   }).pipe(Effect.scoped)
+
+/** Answers with an object. */
+export const stored = (body: string, headers: Record<string, string> = {}): Answer =>
+  function (response, request) {
+    request.resume()
+    response.writeHead(200, {
+      etag: '"e1"',
+      "last-modified": "Wed, 12 Oct 2022 17:50:00 GMT",
+      "content-type": "text/plain",
+      "content-length": String(Buffer.byteLength(body)),
+      "x-amz-request-id": "TX4F9",
+      ...headers
+    })
+    response.end(request.method === "HEAD" ? undefined : body)
+  }
+
+/** An operation of each kind. */
+export const operations = {
+  get: Effect.flatMap(Storage, (storage) => storage.getObject({ key: "k" })),
+  head: Effect.flatMap(Storage, (storage) => storage.headObject({ key: "k" })),
+  put: Effect.flatMap(Storage, (storage) => storage.putObject({ key: "k", body: "x" })),
+  putIf: Effect.flatMap(Storage, (storage) => storage.putObject({ key: "k", body: "x", ifNoneMatch: "*" })),
+  putStream: Effect.flatMap(Storage, (storage) => storage.putObject({ key: "k", body: Stream.make(Buffer.from("x")) })),
+  delete: Effect.flatMap(Storage, (storage) => storage.deleteObject({ key: "k" })),
+  copy: Effect.flatMap(Storage, (storage) => storage.copyObject({ key: "k", source: { key: "s" } })),
+  list: Effect.flatMap(Storage, (storage) => Stream.runCollect(storage.listObjects({})))
+} as const
+
+export const never: Answer = (_, request) => void request.resume()
+export const reset: Answer = (_, request) => void request.socket.destroy()
+export const ok: Answer = (response, request) => {
+  request.resume()
+  request.on("end", () => response.writeHead(200, { etag: '"e1"' }).end())
+}
+
+export const head = (response: ServerResponse, length: number, headers: Record<string, string> = {}) =>
+  response.writeHead(200, {
+    etag: '"e1"',
+    "last-modified": "Wed, 12 Oct 2022 17:50:00 GMT",
+    "content-type": "text/plain",
+    "content-length": length,
+    ...headers
+  })
+
+export const checksum = (body: string) => {
+  const bytes = Buffer.alloc(4)
+  bytes.writeUInt32BE(crc32(body))
+  return { "x-amz-checksum-crc32": bytes.toString("base64") }
+}
+
+export const get = Effect.flatMap(Storage, (storage) => Effect.map(storage.getObject({ key: "k" }), Option.getOrThrow))
+export const put = Effect.flatMap(Storage, (storage) => storage.putObject({ key: "k", body: "x" }))
+
+/** Waits until something is so. */
+export const until = (isSo: () => boolean) =>
+  Effect.promise(async () => {
+    while (!isSo()) await new Promise((resolve) => setTimeout(resolve, 1))
+  })
+
+/** Waits for a number of requests. */
+export const requests = (server: S3Server, count: number) => until(() => server.got.length >= count)
+
+/** Fails where a connection stays open: what is asserted is that it closes, not how fast a machine is. */
+export const closed = (server: S3Server) => Effect.timeout(server.allClosed, "5 seconds")

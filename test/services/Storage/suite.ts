@@ -39,9 +39,11 @@ const textOf = (key: string) => Effect.scoped(Effect.flatMap(get(key), readText)
 const keysOf = (entries: ReadonlyArray<ListEntry>) =>
   entries.map((entry) => (entry._tag === "Object" ? entry.key : `${entry.prefix} (prefix)`))
 
-/** Bytes that are different at every place, made as they are asked for. */
+/** Bytes that are different at every place, made one chunk at a time (`Stream.map` would make them all at once). */
 export const generated = (chunks: number, chunkSize: number) =>
-  Stream.map(Stream.range(0, chunks - 1), (index) => new Uint8Array(chunkSize).fill(index % 251))
+  Stream.mapEffect(Stream.range(0, chunks - 1), (index) =>
+    Effect.sync(() => new Uint8Array(chunkSize).fill(index % 251))
+  )
 
 /** What every layer of the storage must do. */
 export const storageSuite = (name: string, { attempts, bucket, layer, unique }: Subject) => {

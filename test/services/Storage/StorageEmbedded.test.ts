@@ -136,6 +136,29 @@ describe("StorageEmbedded", () => {
       }).pipe(Effect.scoped)
   )
 
+  it.live("what a stream gives is written before more of it is taken", () =>
+    Effect.gen(function* () {
+      const directory = yield* folder
+      const chunk = 64 * 1024
+      const behind: Array<number> = []
+      let made = 0
+      const body = Stream.mapEffect(Stream.range(1, 50), () =>
+        Effect.promise(async () => {
+          const [name] = await fs.readdir(join(directory, "data"))
+          behind.push(made++ * chunk - (await fs.stat(join(directory, "data", name!))).size)
+          return new Uint8Array(chunk)
+        })
+      )
+      yield* Effect.flatMap(Storage, (storage) => storage.putObject({ key: "k", body })).pipe(
+        Effect.provide(StorageEmbedded.layer({ directory }))
+      )
+      assert.deepStrictEqual(
+        behind,
+        Array.from({ length: 50 }, () => 0)
+      )
+    }).pipe(Effect.scoped)
+  )
+
   it.effect("a body that is not read within the deadline fails, and its span with it", () =>
     Effect.gen(function* () {
       const storage = yield* Storage

@@ -9,7 +9,8 @@ import { inspect } from "node:util"
 import { readBytes, Storage } from "../../src/services/Storage/Storage.ts"
 import * as StorageLive from "../../src/services/Storage/StorageLive.ts"
 import * as TestTelemetry from "../../src/testing/TestTelemetry.ts"
-import { generated, storageSuite } from "../services/Storage/suite.ts"
+import { storageSuite } from "../services/Storage/suite.ts"
+import { generated } from "../services/Storage/suiteBodies.ts"
 import { realServer } from "./support.ts"
 
 realServer(

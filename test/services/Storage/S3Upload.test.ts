@@ -19,7 +19,7 @@ import {
   withServer,
   xml
 } from "./s3Server.ts"
-import { generated } from "./suite.ts"
+import { generated } from "./suiteBodies.ts"
 
 describe("StorageLive: uploads of streams", () => {
   const mebibyte = 1024 * 1024

@@ -13,7 +13,8 @@ import { join } from "node:path"
 import { readText, Storage } from "../../../src/services/Storage/Storage.ts"
 import * as StorageEmbedded from "../../../src/services/Storage/StorageEmbedded.ts"
 import * as TestTelemetry from "../../../src/testing/TestTelemetry.ts"
-import { generated, storageSuite } from "./suite.ts"
+import { storageSuite } from "./suite.ts"
+import { generated } from "./suiteBodies.ts"
 
 storageSuite("StorageEmbedded", {
   layer: StorageEmbedded.layer(),

@@ -4,17 +4,11 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
-import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { createHash } from "node:crypto"
-import {
-  type ListEntry,
-  readBytes,
-  readText,
-  Storage,
-  type StoredObject
-} from "../../../src/services/Storage/Storage.ts"
+import { type ListEntry, readBytes, readText, Storage } from "../../../src/services/Storage/Storage.ts"
 import * as TestTelemetry from "../../../src/testing/TestTelemetry.ts"
+import { bodySuite, get, type Test } from "./suiteBodies.ts"
 
 /** What a layer under test says of itself. */
 export interface Subject {
@@ -26,31 +20,15 @@ export interface Subject {
   readonly attempts: (...methods: ReadonlyArray<string>) => ReadonlyArray<TestTelemetry.ExpectedSpan>
 }
 
-const get = (key: string, range?: { readonly start: number; readonly end?: number }) =>
-  Effect.gen(function* () {
-    const storage = yield* Storage
-    const found = yield* storage.getObject({ key, range })
-    assert(Option.isSome(found), `there is no ${key}`)
-    return found.value
-  })
-
 const textOf = (key: string) => Effect.scoped(Effect.flatMap(get(key), readText))
 
 const keysOf = (entries: ReadonlyArray<ListEntry>) =>
   entries.map((entry) => (entry._tag === "Object" ? entry.key : `${entry.prefix} (prefix)`))
 
-/** Bytes that are different at every place, made one chunk at a time (`Stream.map` would make them all at once). */
-export const generated = (chunks: number, chunkSize: number) =>
-  Stream.mapEffect(Stream.range(0, chunks - 1), (index) =>
-    Effect.sync(() => new Uint8Array(chunkSize).fill(index % 251))
-  )
-
 /** What every layer of the storage must do. */
 export const storageSuite = (name: string, { attempts, bucket, layer, unique }: Subject) => {
-  const test = (
-    title: string,
-    body: Effect.Effect<void, unknown, Storage | TestTelemetry.TestTelemetry | Scope.Scope>
-  ) => it.live(title, () => body.pipe(Effect.scoped, Effect.provide([layer, TestTelemetry.layer()])))
+  const test: Test = (title, body) =>
+    it.live(title, () => body.pipe(Effect.scoped, Effect.provide([layer, TestTelemetry.layer()])))
 
   describe(name, () => {
     test(
@@ -370,80 +348,6 @@ export const storageSuite = (name: string, { attempts, bucket, layer, unique }: 
       })
     )
 
-    test(
-      "a body belongs to its operation: the span ends when it has been read, or when the scope closes",
-      Effect.gen(function* () {
-        const storage = yield* Storage
-        const key = unique("scoped")
-        yield* storage.putObject({ key, body: "x".repeat(1000) })
-        yield* TestTelemetry.clear
-        const collector = yield* TestTelemetry.TestTelemetry
-        const object = yield* get(key)
-        assert.deepStrictEqual(collector.open(), ["s3.get_object"])
-        assert.strictEqual((yield* readText(object)).length, 1000)
-        assert.deepStrictEqual(collector.open(), [])
-        const twice = yield* Effect.flip(readText(object))
-        assert.deepStrictEqual([twice.operation, twice.reason._tag], ["get_object", "InvalidRequest"])
-
-        const scope = yield* Scope.make()
-        yield* Scope.provide(get(key), scope)
-        assert.deepStrictEqual(collector.open(), ["s3.get_object"])
-        yield* Scope.close(scope, Exit.void)
-        assert.deepStrictEqual(collector.open(), [])
-
-        const part = yield* get(key)
-        assert.strictEqual((yield* Stream.runCollect(Stream.take(part.body, 1))).length, 1)
-        assert.deepStrictEqual(collector.open(), [])
-      })
-    )
-
-    test(
-      "an upload whose body fails leaves nothing behind",
-      Effect.gen(function* () {
-        const storage = yield* Storage
-        const key = unique("broken")
-        for (const chunks of [1, 12]) {
-          const body = Stream.concat(generated(chunks, 1024 * 1024), Stream.fail("the disk is gone"))
-          const failure = yield* Effect.flip(storage.putObject({ key, body }))
-          assert.strictEqual(failure.reason._tag, "InvalidRequest")
-          assert.deepStrictEqual(yield* storage.headObject({ key }), Option.none())
-        }
-      })
-    )
-
-    test(
-      "an object of 24 MiB passes through in chunks: made as it is sent, read as it arrives",
-      Effect.gen(function* () {
-        const storage = yield* Storage
-        const key = unique("large")
-        const chunk = 256 * 1024
-        const chunks = 96
-        let made = 0
-        let most = 0
-        const body = generated(chunks, chunk).pipe(
-          Stream.tap(() =>
-            Effect.sync(() => {
-              made++
-            })
-          )
-        )
-        const put = yield* storage.putObject({ key, body, contentType: "audio/wav" })
-        assert.deepStrictEqual([put.size, made], [chunk * chunks, chunks])
-        const object: StoredObject = yield* get(key)
-        let size = 0
-        let wrong = 0
-        yield* Stream.runForEach(object.body, (bytes) =>
-          Effect.sync(() => {
-            most = Math.max(most, bytes.byteLength)
-            if (bytes[0] !== Math.floor(size / chunk) % 251) wrong++
-            size += bytes.byteLength
-          })
-        )
-        assert.deepStrictEqual([size, wrong], [chunk * chunks, 0])
-        assert(most <= 1024 * 1024, `a chunk of ${most} bytes`)
-        yield* TestTelemetry.expectSpan("s3.put_object", { attributes: { "s3.size_bytes": chunk * chunks } })
-        yield* storage.deleteObject({ key })
-      })
-    )
+    bodySuite(test, unique)
   })
 }

@@ -20,6 +20,7 @@ export const AudioFormat = Schema.Literals(["wav", "flac", "mp3", "aac", "ogg"])
 export type AudioFormat = typeof AudioFormat.Type
 
 export const Genre = Schema.Literals(["ambient", "drum-and-bass", "house", "lofi", "techno", "trap"])
+export type Genre = typeof Genre.Type
 
 /** Somebody who posts or listens. */
 export const User = Schema.Struct({

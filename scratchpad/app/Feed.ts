@@ -1,7 +1,8 @@
 /**
- * Feeds: the first page of each comes from the cache, everything else from the database, with what a page shows beside posts.
+ * Feeds: the first page of each comes from the cache; otherwise a timeline comes from Stream, and everything else, or what
+ * Stream does not say, from the database; with what a page shows beside posts.
  *
- * The cache is never needed: where it fails, that is recorded on the span, and the feed comes from the database.
+ * Neither cache nor Stream is needed: where one of them fails, that is recorded on the span, and the feed is there.
  */
 import { Effect, Option, Schema } from "effect"
 import { Cache, type CacheError, json } from "effect-telemetry/Cache"
@@ -10,6 +11,7 @@ import { recordServiceError, recordServiceSuccess } from "effect-telemetry/opera
 import { commentCounts, type FeedPage, postsOfFeed } from "./Data/Posts.ts"
 import { findUsers } from "./Data/Users.ts"
 import { FeedItem, type Post } from "./Domain.ts"
+import { timeline } from "./Timelines.ts"
 
 /** How many posts a page has where nobody says otherwise: the page that is cached. */
 export const pageSize = 10
@@ -30,6 +32,12 @@ const keyOf = (page: FeedPage, userId: string | undefined): string | undefined =
 
 const recordFailure = (error: CacheError) => recordServiceError("cache", error)
 
+/** What a feed is made of. */
+interface Feed {
+  readonly items: ReadonlyArray<FeedItem>
+  readonly fallbackUsed?: boolean | undefined
+}
+
 /** A page of a feed, for the user who asks. */
 export const getFeed = (page: FeedPage, userId: string | undefined) =>
   Effect.gen(function* () {
@@ -40,15 +48,27 @@ export const getFeed = (page: FeedPage, userId: string | undefined) =>
         .pipe(Effect.catchTag("CacheError", (error) => Effect.as(recordFailure(error), Option.none())))
       if (Option.isSome(cached)) {
         yield* recordServiceSuccess({ fromCache: true })
-        return cached.value
+        return { items: cached.value }
       }
     }
-    const items = yield* enrich(yield* postsOfFeed(page, userId))
+    const { fallbackUsed, posts } = yield* findFeed(page, userId)
+    const items = yield* enrich(posts)
     if (key !== undefined) {
       yield* pages.set({ key, value: items, ttl }).pipe(Effect.catchTag("CacheError", recordFailure))
     }
-    return items
-  }).pipe(BusinessEvents.getFeed(page, (items: ReadonlyArray<FeedItem>) => ({ itemCount: items.length })))
+    return { items, fallbackUsed }
+  }).pipe(BusinessEvents.getFeed(page, ({ fallbackUsed, items }: Feed) => ({ itemCount: items.length, fallbackUsed })))
+
+/** The posts of a page. Stream knows the latest of a timeline; older ones are the database's business. */
+const findFeed = Effect.fnUntraced(function* (page: FeedPage, userId: string | undefined) {
+  if (page.type !== "timeline" || page.offset > 0 || userId === undefined) {
+    return { posts: yield* postsOfFeed(page, userId), fallbackUsed: undefined }
+  }
+  const posts = yield* timeline(userId, page.limit)
+  return Option.isSome(posts)
+    ? { posts: posts.value, fallbackUsed: false }
+    : { posts: yield* postsOfFeed(page, userId), fallbackUsed: true }
+})
 
 /** Posts with what a page shows beside them. */
 export const enrich = Effect.fnUntraced(function* (posts: ReadonlyArray<Post>) {

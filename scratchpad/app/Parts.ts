@@ -7,7 +7,7 @@ import { Config, Context, Effect, Layer, Option, References, String } from "effe
 import * as Faults from "effect-telemetry/operation/Faults"
 import { migrate } from "./Migrations.ts"
 import { seed } from "./Seed.ts"
-import { teachGorse } from "./Sync.ts"
+import { sync } from "./Sync.ts"
 
 /** Told what is being started, and what is ready. */
 export const Progress = Context.Reference("app/Progress", {
@@ -123,17 +123,48 @@ export const gorse = whereSet(
   })
 )
 
-/** Tells the others what the database holds. Where one of them is away, the backend starts without. */
-const synced = Layer.effectDiscard(
-  Effect.catchTag(teachGorse, "GorseError", (error) =>
-    Effect.logWarning(`Gorse was not told of what there is: ${error.message}`)
+/** Elasticsearch at `ELASTICSEARCH_URL`, OpenSearch at `OPENSEARCH_URL`, or a search in this process. */
+export const search = whereSet(
+  ["ELASTICSEARCH_URL"],
+  part({
+    name: "search",
+    what: "Elasticsearch (ELASTICSEARCH_URL)",
+    load: async () => (await import("effect-telemetry/SearchLive")).layerConfig()
+  }),
+  whereSet(
+    ["OPENSEARCH_URL"],
+    part({
+      name: "search",
+      what: "OpenSearch (OPENSEARCH_URL)",
+      load: async () => (await import("effect-telemetry/SearchOpenSearch")).layerConfig()
+    }),
+    part({
+      name: "search",
+      what: "full-text search, in this process",
+      load: async () => (await import("effect-telemetry/SearchEmbedded")).layer()
+    })
   )
+)
+
+/** Stream with `STREAM_API_KEY`, or feeds in this process. */
+export const stream = whereSet(
+  ["STREAM_API_KEY"],
+  part({
+    name: "stream",
+    what: "Stream (STREAM_API_KEY)",
+    load: async () => (await import("effect-telemetry/StreamIOLive")).layerConfig()
+  }),
+  part({
+    name: "stream",
+    what: "activity feeds, in this process",
+    load: async () => (await import("effect-telemetry/StreamIOEmbedded")).layer()
+  })
 )
 
 /** Every part, with the faults of a list (`stream.follow=fail:2`). Starting them is not traced. */
 export const layer = (faults: string) =>
-  synced.pipe(
-    Layer.provideMerge(Layer.mergeAll(database, cache, storage, gorse)),
+  Layer.effectDiscard(sync).pipe(
+    Layer.provideMerge(Layer.mergeAll(database, cache, storage, search, stream, gorse)),
     Layer.provide(Faults.layer(faults)),
     Layer.provide(Layer.succeed(References.TracerEnabled, false))
   )

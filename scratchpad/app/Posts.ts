@@ -10,6 +10,8 @@ import type { NewPost, Post } from "./Domain.ts"
 import { forget, globalFeed, timelineOf } from "./Feed.ts"
 import { newId } from "./Ids.ts"
 import { learnOfPost } from "./Recommendations.ts"
+import { indexPost } from "./Search.ts"
+import { publishPost } from "./Timelines.ts"
 
 /**
  * What players load of a post, from the storage and without this backend. It is a convenience: where the storage is away,
@@ -24,19 +26,21 @@ const publishPlayerData = (post: Post) =>
     })
   ).pipe(Effect.catchTag("StorageError", (error) => recordServiceError("s3", error)))
 
-/** Creates a post: the post and who has to hear of it in one transaction, then the feeds that it belongs into. */
+/**
+ * Creates a post: in the database, where it has to succeed; then wherever else it is heard of, side by side, where a failure is
+ * recorded and tolerated; then the cached feeds that it belongs into are forgotten.
+ */
 export const createPost = (authorId: string, input: NewPost) =>
   Effect.gen(function* () {
     const [post, followers] = yield* Effect.all([insertPost(newId("p"), authorId, input), followersOf(authorId)]).pipe(
       Database.transaction()
     )
     yield* Effect.all(
-      [
-        forget([globalFeed, timelineOf(authorId), ...followers.map(timelineOf)]),
-        publishPlayerData(post),
-        learnOfPost(authorId, post, "post")
-      ],
-      { concurrency: "unbounded" }
+      [publishPlayerData(post), indexPost(post), publishPost(post), learnOfPost(authorId, post, "post")],
+      {
+        concurrency: "unbounded"
+      }
     )
+    yield* forget([globalFeed, ...followers.map(timelineOf)])
     return post
   }).pipe(BusinessEvents.createPost({ audioFormat: input.format }, (post: Post) => ({ postId: post.id })))

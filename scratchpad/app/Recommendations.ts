@@ -35,7 +35,7 @@ const post = "post"
 const author = "author"
 
 /** What Gorse knows of a post. */
-export const itemOf = ({ bpm, createdAt, genre, id }: Post) => ({
+const itemOf = ({ bpm, createdAt, genre, id }: Post) => ({
   itemId: id,
   categories: [post, genre],
   timestamp: createdAt,
@@ -43,7 +43,7 @@ export const itemOf = ({ bpm, createdAt, genre, id }: Post) => ({
 })
 
 /** What Gorse knows of somebody who posts. */
-export const authorItem = { categories: [author] }
+const authorItem = { categories: [author] }
 
 /** Somebody did something with a post. */
 export const learnOfPost = (userId: string, about: Post, feedbackType: string) =>
@@ -81,3 +81,20 @@ export const recommend = (userId: string, limit: number) =>
       itemCount: items.length
     }))
   )
+
+/** Tells Gorse of posts, of those who post, and of what people did with them. */
+export const teach = Effect.fnUntraced(function* (what: {
+  readonly posts: ReadonlyArray<Post>
+  readonly likes: ReadonlyArray<{ readonly userId: string; readonly postId: string }>
+  readonly follows: ReadonlyArray<{ readonly followerId: string; readonly followeeId: string }>
+}) {
+  const gorse = yield* Gorse
+  const authors = new Set(what.posts.map(({ authorId }) => authorId))
+  for (const userId of authors) yield* gorse.insertItem({ itemId: userId, ...authorItem })
+  for (const post of what.posts) yield* gorse.insertItem(itemOf(post))
+  const likes = what.likes.map(({ postId, userId }) => ({ userId, itemId: postId, feedbackType: "like" }))
+  const follows = what.follows.map(({ followeeId, followerId }) => {
+    return { userId: followerId, itemId: followeeId, feedbackType: "follow" }
+  })
+  yield* gorse.insertFeedback({ feedback: [...likes, ...follows], overwrite: true })
+})

@@ -1,36 +1,27 @@
 /**
- * What the other services have to know of what the database holds already. Everything here can be done again: it changes
- * nothing that is there.
+ * What the other services have to know of what the database holds already, told at the start. Telling it again changes
+ * nothing; a service that is away is told at the next start.
  */
 import { Effect } from "effect"
-import { SqlClient } from "effect/sql"
-import { Gorse } from "effect-telemetry/Gorse"
+import { allLikes } from "./Data/Engagements.ts"
 import { allPosts } from "./Data/Posts.ts"
-import { allFollows } from "./Data/Users.ts"
-import { authorItem, itemOf } from "./Recommendations.ts"
+import { allFollows, allUsers } from "./Data/Users.ts"
+import { teach } from "./Recommendations.ts"
+import { indexPosts } from "./Search.ts"
+import { makeTimelines } from "./Timelines.ts"
 
-/** Tells Gorse of users, posts, and what people did with them. */
-export const teachGorse = Effect.gen(function* () {
-  const sql = yield* SqlClient.SqlClient
-  const gorse = yield* Gorse
-  const posts = yield* allPosts
-  const follows = yield* allFollows
-  const likes = yield* sql<{
-    userId: string
-    postId: string
-  }>`SELECT user_id, post_id FROM engagements WHERE type = 'like'`
-  const authors = new Set(posts.map(({ authorId }) => authorId))
-  for (const userId of authors) yield* gorse.insertItem({ itemId: userId, ...authorItem })
-  for (const post of posts) yield* gorse.insertItem(itemOf(post))
-  yield* gorse.insertFeedback({
-    overwrite: true,
-    feedback: [
-      ...likes.map(({ postId, userId }) => ({ userId, itemId: postId, feedbackType: "like" })),
-      ...follows.map(({ followeeId, followerId }) => ({
-        userId: followerId,
-        itemId: followeeId,
-        feedbackType: "follow"
-      }))
-    ]
-  })
+const away = (error: { readonly service: string; readonly message: string }) =>
+  Effect.logWarning(`${error.service} was not told of what there is: ${error.message}`)
+
+/** Tells all of them. */
+export const sync = Effect.gen(function* () {
+  const [users, follows, posts, likes] = yield* Effect.all([allUsers, allFollows, allPosts, allLikes])
+  yield* Effect.all(
+    [
+      indexPosts(posts).pipe(Effect.catchTag("SearchError", away)),
+      makeTimelines({ users, follows, posts }).pipe(Effect.catchTag("StreamIOError", away)),
+      teach({ posts, follows, likes }).pipe(Effect.catchTag("GorseError", away))
+    ],
+    { concurrency: "unbounded", discard: true }
+  )
 })

@@ -3,6 +3,7 @@ import { Effect, Layer, Logger, Queue } from "effect"
 import { HttpServer } from "effect/http"
 import * as Telemetry from "effect-telemetry/Telemetry"
 import { backend } from "./Backend.ts"
+import { demoFaults } from "./Command/Demo.ts"
 import { runDemo } from "./Command/DemoRun.ts"
 import * as Parts from "./Parts.ts"
 import { run } from "./Command/Run.ts"
@@ -38,7 +39,12 @@ const start = (settings: Settings) =>
 
       const { config } = yield* Telemetry.Telemetry
       Terminal.hold()
-      const outcome = yield* runDemo({ base, traces, traced: config.enabled })
+      const outcome = yield* runDemo({
+        base,
+        traces,
+        traced: config.enabled,
+        faulty: settings.faults === undefined
+      })
       Terminal.say(summary(outcome))
       Terminal.release()
       if (settings.once) return outcome.problems.length === 0 ? 0 : 1
@@ -46,7 +52,7 @@ const start = (settings: Settings) =>
       return yield* Effect.never
     }).pipe(
       Effect.provide(
-        backend({ ...settings, faults: settings.faults ?? "" }).pipe(
+        backend({ ...settings, faults: settings.faults ?? demoFaults }).pipe(
           Layer.provideMerge(telemetry(settings, traces)),
           Layer.provide(progress)
         )

@@ -17,7 +17,7 @@ const query = HttpServerRequest.schemaSearchParams(
 const get = Effect.gen(function* () {
   const page = yield* query
   const userId = page.type === "timeline" ? yield* signedIn : yield* currentUser
-  const items = yield* getFeed(page, userId)
+  const { items } = yield* getFeed(page, userId)
   return yield* HttpServerResponse.json({ ...page, items })
 })
 

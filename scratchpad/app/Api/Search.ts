@@ -1,9 +1,8 @@
 /** `GET /api/v1/search`: finds posts by words. */
 import { Effect, Schema } from "effect"
 import { HttpRouter, HttpServerRequest, HttpServerResponse } from "effect/http"
-import * as BusinessEvents from "effect-telemetry/events/BusinessEvents"
-import { searchPosts } from "../Data/Posts.ts"
-import { Genre, type Post } from "../Domain.ts"
+import { Genre } from "../Domain.ts"
+import { search } from "../Search.ts"
 import { queryInt } from "./Input.ts"
 
 const query = HttpServerRequest.schemaSearchParams(
@@ -16,12 +15,7 @@ const query = HttpServerRequest.schemaSearchParams(
 
 const get = Effect.gen(function* () {
   const { genre, limit, q } = yield* query
-  const filters = genre === undefined ? undefined : [`genre:${genre}`]
-  const posts = yield* searchPosts(q, genre, limit).pipe(
-    BusinessEvents.search({ query: q, index: "posts", filters }, (posts: ReadonlyArray<Post>) => ({
-      resultCount: posts.length
-    }))
-  )
+  const { posts } = yield* search({ text: q, genre, limit })
   return yield* HttpServerResponse.json({ query: q, posts })
 })
 

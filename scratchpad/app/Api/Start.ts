@@ -15,6 +15,8 @@ GET    /api/v1/posts/:id
 GET    /api/v1/posts/:id/comments
 POST   /api/v1/posts/:id/comments      { body, atSeconds?, replyTo? }
 POST   /api/v1/posts/:id/engagement    { type }     type: play, view, like, share
+PUT    /api/v1/posts/:id/audio         the recording; GET gives it back
+GET    /api/v1/recommendations?limit=
 GET    /api/v1/search?q=&genre=&limit=
 GET    /health
 `

@@ -6,6 +6,7 @@ import * as Users from "../Data/Users.ts"
 import { Senseless } from "../Domain.ts"
 import { forget, timelineOf } from "../Feed.ts"
 import { learnOfFollow } from "../Recommendations.ts"
+import * as Timelines from "../Timelines.ts"
 import { signedIn } from "./Identity.ts"
 import { pathUser } from "./Input.ts"
 
@@ -19,12 +20,11 @@ const follow = Effect.gen(function* () {
   const userId = yield* signedIn
   if (userId === targetUserId) return yield* new Senseless({ message: "nobody follows themselves" })
   const isNew = yield* Effect.gen(function* () {
+    yield* Users.findUser(targetUserId)
+    // First where it may fail: asking again makes good for it, and the database never says more than Stream knows.
+    yield* Timelines.follow(userId, targetUserId)
     const isNew = yield* Users.insertFollow(userId, targetUserId)
-    if (isNew) {
-      yield* Effect.all([forget([timelineOf(userId)]), learnOfFollow(userId, targetUserId)], {
-        concurrency: "unbounded"
-      })
-    }
+    yield* Effect.all([learnOfFollow(userId, targetUserId), forget([timelineOf(userId)])], { concurrency: "unbounded" })
     return isNew
   }).pipe(BusinessEvents.followUser({ userId, targetUserId }))
   return yield* HttpServerResponse.json({ userId, targetUserId, following: true }, { status: isNew ? 201 : 200 })
@@ -34,7 +34,9 @@ const unfollow = Effect.gen(function* () {
   const { id: targetUserId } = yield* pathUser
   const userId = yield* signedIn
   yield* Effect.gen(function* () {
-    if (yield* Users.deleteFollow(userId, targetUserId)) yield* forget([timelineOf(userId)])
+    yield* Timelines.unfollow(userId, targetUserId)
+    yield* Users.deleteFollow(userId, targetUserId)
+    yield* forget([timelineOf(userId)])
   }).pipe(
     BusinessEvents.socialInteraction({
       action: "follow",

@@ -14,8 +14,10 @@ export interface Step {
   readonly user?: string | undefined
   readonly json?: object | undefined
   readonly audio?: (() => Uint8Array) | undefined
-  /** The status that is expected. */
-  readonly status: number
+  /** What befalls it on purpose, unless `FAULTS` says otherwise. */
+  readonly onPurpose?: { readonly fault: string; readonly shows: string } | undefined
+  /** The status that is expected, or several that are as good. */
+  readonly status: number | ReadonlyArray<number>
   /** Spans that are expected, among others. */
   readonly spans: ReadonlyArray<string>
   /** How many background jobs it leads to. */
@@ -41,17 +43,43 @@ export const steps: ReadonlyArray<Step> = [
     spans: ["GET /api/v1/users/:id", "db.select"]
   },
   {
-    title: "A feed that is not cached yet",
-    shows: "a business event around its steps: cache miss, database, enrichment (two statements at once), cache filled",
+    title: "A follow",
+    shows: "an event with meaning, and what it consists of: Stream, the database, recommendations, the cache",
+    method: "PUT",
+    path: "/api/v1/users/u_sol/follow",
+    user: "u_wren",
+    // 200 where the database remembers an earlier demo.
+    status: [201, 200],
+    spans: [
+      "PUT /api/v1/users/:id/follow",
+      "social.follow_user",
+      "stream.follow",
+      "db.insert",
+      "gorse.insert_user_item"
+    ]
+  },
+  {
+    title: "A feed, which is not cached yet",
+    shows:
+      "a cache miss, then Stream, the posts, what belongs to them (two statements at once), and the cache is filled",
+    onPurpose: { fault: "stream.get_feed=fail:2", shows: "Stream fails twice, and is asked again" },
     method: "GET",
     path: "/api/v1/feed?type=timeline",
     user: "u_wren",
     status: 200,
-    spans: ["GET /api/v1/feed", "feed.get", "cache.get", "db.select", "data.enrich_posts", "cache.set"]
+    spans: [
+      "GET /api/v1/feed",
+      "feed.get",
+      "cache.get",
+      "stream.get_feed",
+      "db.select",
+      "data.enrich_posts",
+      "cache.set"
+    ]
   },
   {
     title: "The same feed again",
-    shows: "a cache hit: cache.hit, result.from_cache, and no statement",
+    shows: "a cache hit: nothing else is asked",
     method: "GET",
     path: "/api/v1/feed?type=timeline",
     user: "u_wren",
@@ -60,7 +88,7 @@ export const steps: ReadonlyArray<Step> = [
   },
   {
     title: "A new post",
-    shows: "an operation of several steps: a transaction, then the feeds that it belongs into are forgotten",
+    shows: "a transaction, then storage, search, timelines and recommendations side by side, then the cache",
     method: "POST",
     path: "/api/v1/posts",
     user: "u_mara",
@@ -73,12 +101,21 @@ export const steps: ReadonlyArray<Step> = [
       daw: "Ableton Live"
     },
     status: 201,
-    spans: ["POST /api/v1/posts", "feed.create_post", "db.begin", "db.insert", "db.commit", "cache.delete"],
+    spans: [
+      "POST /api/v1/posts",
+      "feed.create_post",
+      "db.insert",
+      "s3.put_object",
+      "es.index",
+      "stream.create_activity",
+      "gorse.insert_user_item",
+      "cache.delete"
+    ],
     learn: (post) => ({ postId: post.id })
   },
   {
     title: "Its recording",
-    shows: "a body that streams into the storage, and what is left to a background job",
+    shows: "a body that streams into the storage, and a background job that remembers its request",
     method: "PUT",
     path: (known) => `${postPath(known)}/audio`,
     user: "u_mara",
@@ -96,7 +133,7 @@ export const steps: ReadonlyArray<Step> = [
   },
   {
     title: "A comment",
-    shows: "what is known only from the result (comment.id) on the span of the event",
+    shows: "what only the result knows (comment.id) on the span of the event",
     method: "POST",
     path: (known) => `${postPath(known)}/comments`,
     user: "u_wren",
@@ -112,15 +149,27 @@ export const steps: ReadonlyArray<Step> = [
     user: "u_wren",
     json: { type: "play" },
     status: 200,
-    spans: ["engagement.track_play", "db.begin", "db.update", "db.insert", "db.commit"]
+    spans: ["engagement.track_play", "db.begin", "db.update", "db.insert", "db.commit", "gorse.insert_feedback"]
   },
   {
     title: "A search",
-    shows: "what was searched for, and how much was found",
+    shows: "the search engine says which posts, the database what they are now",
+    onPurpose: {
+      fault: "es.search=fail:3",
+      shows: "it fails three times, and the database is asked in its place"
+    },
     method: "GET",
     path: "/api/v1/search?q=rain",
     status: 200,
-    spans: ["search.query", "db.select"]
+    spans: ["search.query", "es.search", "db.select"]
+  },
+  {
+    title: "A search with a typing error",
+    shows: "what an engine is for: it forgives typing errors",
+    method: "GET",
+    path: "/api/v1/search?q=gravle",
+    status: 200,
+    spans: ["search.query", "es.search", "db.select"]
   },
   {
     title: "What to listen to next",
@@ -130,15 +179,6 @@ export const steps: ReadonlyArray<Step> = [
     user: "u_wren",
     status: 200,
     spans: ["GET /api/v1/recommendations", "feed.recommend", "gorse.get_recommend", "db.select", "data.enrich_posts"]
-  },
-  {
-    title: "A follow",
-    shows: "who follows whom",
-    method: "PUT",
-    path: "/api/v1/users/u_sol/follow",
-    user: "u_wren",
-    status: 201,
-    spans: ["social.follow_user", "db.insert", "cache.delete"]
   },
   {
     title: "A post that is not there",
@@ -159,3 +199,6 @@ export const steps: ReadonlyArray<Step> = [
     spans: ["POST /api/v1/posts"]
   }
 ]
+
+/** What befalls the demo on purpose, as `FAULTS` says it. */
+export const demoFaults = steps.flatMap(({ onPurpose }) => onPurpose?.fault ?? []).join(",")

@@ -48,12 +48,19 @@ const parse = (body: string): unknown => {
   }
 }
 
-/** Runs the demo; what did not come out as expected. */
-export const runDemo = (options: {
+/** What a demo is run on. */
+export interface DemoOptions {
   readonly base: string
+  /** The traces of its requests, as they complete. */
   readonly traces: Queue.Dequeue<Trace>
+  /** Whether there are any. */
   readonly traced: boolean
-}) =>
+  /** Whether services fail as the demo wants them to. */
+  readonly faulty: boolean
+}
+
+/** Runs the demo; what did not come out as expected. */
+export const runDemo = (options: DemoOptions) =>
   Effect.gen(function* () {
     const problems: Array<string> = []
     let known: Known = {}
@@ -61,31 +68,41 @@ export const runDemo = (options: {
     for (const [at, step] of steps.entries()) {
       const path = typeof step.path === "string" ? step.path : step.path(known)
       const title = `${at + 1}/${steps.length} ${step.title}`
-      Terminal.say(`\n${rule(title)}\n${Terminal.dim(step.shows)}\n`)
-      Terminal.say(
-        `${step.method} ${path}${step.user === undefined ? "" : `  ${Terminal.dim(`x-user-id: ${step.user}`)}`}`
-      )
-      if (step.json !== undefined) Terminal.say(Terminal.dim(JSON.stringify(step.json)))
-      if (step.audio !== undefined) Terminal.say(Terminal.dim(`(a recording, ${step.audio().byteLength} bytes)`))
-
+      announce(title, step, path, options.faulty)
       const requestId = `${demoPrefix}${at + 1}`
       const answer = yield* send(options.base, step, path, requestId)
       Terminal.say(statusLine(step, answer))
-      if (answer.status !== step.status) problems.push(`${title}: answered ${answer.status}, expected ${step.status}`)
+
+      const expected = isExpected(step, answer)
+      const jobs = expected ? (step.jobs ?? 0) : 0
+      if (!expected) problems.push(`${title}: answered ${answer.status}, expected ${[step.status].flat().join(" or ")}`)
       else if (step.learn !== undefined) known = { ...known, ...step.learn(parse(answer.body)) }
       if (!options.traced) continue
 
-      const printed = yield* printTraces(options.traces, requestId, step.jobs ?? 0)
+      const printed = yield* printTraces(options.traces, requestId, jobs)
       count += printed.count
       const missing = step.spans.filter((name) => !printed.names.has(name))
-      if (printed.missing > 0) problems.push(`${title}: ${printed.missing} traces are missing`)
-      else if (missing.length > 0) problems.push(`${title}: its trace has no ${missing.join(", ")}`)
+      if (printed.missing > 0) problems.push(`${title}: ${printed.missing} of its traces did not come`)
+      else if (expected && missing.length > 0) problems.push(`${title}: its trace has no ${missing.join(", ")}`)
     }
     return { requests: steps.length, traces: count, problems }
   })
 
+const announce = (title: string, step: Step, path: string, faulty: boolean): void => {
+  Terminal.say(`\n${rule(title)}\n${Terminal.dim(step.shows)}`)
+  if (faulty && step.onPurpose !== undefined) {
+    Terminal.say(Terminal.dim(`on purpose (FAULTS=${step.onPurpose.fault}): ${step.onPurpose.shows}`))
+  }
+  const user = step.user === undefined ? "" : `  ${Terminal.dim(`x-user-id: ${step.user}`)}`
+  Terminal.say(`\n${step.method} ${path}${user}`)
+  if (step.json !== undefined) Terminal.say(Terminal.dim(JSON.stringify(step.json)))
+  if (step.audio !== undefined) Terminal.say(Terminal.dim(`(a recording, ${step.audio().byteLength} bytes)`))
+}
+
+const isExpected = (step: Step, { status }: Answer): boolean => [step.status].flat().includes(status)
+
 const statusLine = (step: Step, { body, status }: Answer): string => {
-  const paint = status === step.status ? (status < 400 ? Terminal.green : Terminal.yellow) : Terminal.red
+  const paint = isExpected(step, { body, status }) ? (status < 400 ? Terminal.green : Terminal.yellow) : Terminal.red
   return `${paint(`${status} ${STATUS_CODES[status] ?? ""}`.trim())}  ${Terminal.dim(short(body))}\n`
 }
 

@@ -69,14 +69,19 @@ Real servers in the place of the parts in this process
   DATABASE_URL                  postgresql://user:password@host/database; a database of its own
   REDIS_URL                     redis://host:6379
   S3_BUCKET                     a bucket that is there; S3_ENDPOINT, AWS_REGION, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY
+  ELASTICSEARCH_URL             http://host:9200; ELASTICSEARCH_API_KEY, or _USERNAME and _PASSWORD
+  OPENSEARCH_URL                the same for OpenSearch
+  STREAM_API_KEY                with STREAM_API_SECRET: an application at getstream.io
   GORSE_URL                     http://host:8088; GORSE_API_KEY
 
 Faults on purpose
-  FAULTS                        a list such as cache=down,cache.get=slow:300ms
+  FAULTS                        a list such as stream.follow=fail:2,es=down,cache.get=slow:300ms
 
-  A service (cache) or an operation of it (cache.get), and what befalls it: down, fail:N (the first N calls), flaky:0.3,
-  slow:300ms, hang, limited:2s (rate limited). To see retries, an open circuit and fallbacks:
+  A service (cache, es, gorse, s3, stream) or an operation of it (cache.get), and what befalls it: down, fail:N (the first N
+  calls), flaky:0.3 (so much of them), slow:300ms, hang, limited:2s (rate limited). Without FAULTS the demo has some of its
+  own; FAULTS= is none. To see retries, fallbacks and an open circuit:
 
-    FAULTS=cache=down npm start
+    FAULTS=stream.get_feed=fail:2 npm start
+    FAULTS=es=down npm start
     FAULTS=cache.get=slow:300ms npm start
 `

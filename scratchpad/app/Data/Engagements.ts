@@ -18,3 +18,9 @@ export const insertEngagement = Effect.fnUntraced(function* (postId: string, use
   yield* sql`INSERT INTO engagements ${sql.insert({ postId, userId, type })}`
   return updated
 })
+
+/** Who likes what. */
+export const allLikes = Effect.flatMap(
+  SqlClient.SqlClient,
+  (sql) => sql<{ userId: string; postId: string }>`SELECT user_id, post_id FROM engagements WHERE type = 'like'`
+)

@@ -62,7 +62,7 @@ export const postsOfFeed = Effect.fnUntraced(function* (page: FeedPage, userId: 
       return yield* posts(sql`SELECT * FROM posts ORDER BY (play_count + 5 * like_count)
         / power(extract(epoch FROM now() - created_at) / 3600 + 2, 1.5) DESC, id ${part}`)
     case "timeline":
-      return yield* posts(sql`SELECT * FROM posts WHERE author_id = ${userId} OR author_id IN
+      return yield* posts(sql`SELECT * FROM posts WHERE author_id IN
         (SELECT followee_id FROM follows WHERE follower_id = ${userId}) ORDER BY created_at DESC, id ${part}`)
   }
 })

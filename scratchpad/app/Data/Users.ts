@@ -26,6 +26,9 @@ export const followersOf = Effect.fnUntraced(function* (userId: string) {
   return rows.map(({ followerId }) => followerId)
 })
 
+/** All users. */
+export const allUsers = Effect.flatMap(SqlClient.SqlClient, (sql) => users(sql`SELECT * FROM users ORDER BY id`))
+
 /** Who follows whom. */
 export const allFollows = Effect.flatMap(
   SqlClient.SqlClient,

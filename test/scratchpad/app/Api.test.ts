@@ -181,23 +181,32 @@ layer(backendLayer(), { timeout: "60 seconds", excludeTestServices: true })("the
             name: "feed.create_post",
             kind: "internal",
             attributes: { "post.id": created.json.id, "audio.format": "flac", "user.id": "u_mara" },
-            unordered: true,
             children: [
               begin,
               statement("insert", "posts"),
               statement("select", "follows"),
               commit,
-              { name: "cache.delete", kind: "client", attributes: { "result.item_count": 1 } },
               {
                 name: "s3.put_object",
                 kind: "client",
                 attributes: { "s3.key": `players/${created.json.id}.json`, "s3.content_type": "application/json" }
               },
               {
+                name: "es.index",
+                kind: "client",
+                attributes: { "es.index": "posts", "es.doc_id": created.json.id, "external.service": "elasticsearch" }
+              },
+              {
+                name: "stream.create_activity",
+                kind: "client",
+                attributes: { "stream.user_id": "u_mara", "stream.target_id": created.json.id }
+              },
+              {
                 name: "gorse.insert_user_item",
                 kind: "client",
                 attributes: { "gorse.user_id": "u_mara", "gorse.item_id": created.json.id }
-              }
+              },
+              { name: "cache.delete", kind: "client", attributes: { "result.item_count": 1 } }
             ]
           }
         ]
@@ -205,6 +214,113 @@ layer(backendLayer(), { timeout: "60 seconds", excludeTestServices: true })("the
       const feed = yield* ask("/api/v1/feed")
       assert.strictEqual(feed.json.items[0].post.id, created.json.id)
       assert.deepStrictEqual((yield* ask(`/api/v1/posts/${created.json.id}`)).json, created.json)
+      const timeline = yield* ask("/api/v1/feed?type=timeline", { user: "u_wren" })
+      assert.strictEqual(timeline.json.items[0].post.id, created.json.id, "followers have it in their timelines")
+      const found = yield* ask("/api/v1/search?q=first%20light&genre=lofi")
+      assert.isTrue(found.json.posts.some(({ id }: { id: string }) => id === created.json.id))
+    })
+  )
+
+  it.effect("follows: Stream first, then what depends on it", () =>
+    Effect.gen(function* () {
+      yield* ask("/api/v1/feed?type=timeline", { user: "u_ines" })
+      const { json, status } = yield* ask("/api/v1/users/u_sol/follow", { method: "PUT", user: "u_ines" })
+      assert.strictEqual(status, 201)
+      assert.deepStrictEqual(json, { userId: "u_ines", targetUserId: "u_sol", following: true })
+      yield* expectTrace({
+        name: "PUT /api/v1/users/:id/follow",
+        children: [
+          {
+            name: "social.follow_user",
+            attributes: { "user.id": "u_ines", "target_user.id": "u_sol" },
+            children: [
+              statement("select", "users"),
+              {
+                name: "stream.follow",
+                kind: "client",
+                attributes: { "stream.user_id": "u_ines", "stream.target_id": "u_sol", "external.service": "stream.io" }
+              },
+              statement("insert", "follows"),
+              { name: "gorse.insert_user_item", attributes: { "gorse.item_id": "u_sol", "gorse.feedback": "follow" } },
+              { name: "cache.delete", attributes: { "result.item_count": 1 } }
+            ]
+          }
+        ]
+      })
+      const authors = (answer: { readonly json: any }): ReadonlyArray<string> =>
+        answer.json.items.map(({ author }: { author: { id: string } }) => author.id)
+      assert.include(authors(yield* ask("/api/v1/feed?type=timeline", { user: "u_ines" })), "u_sol")
+      assert.strictEqual((yield* ask("/api/v1/users/u_sol/follow", { method: "PUT", user: "u_ines" })).status, 200)
+
+      assert.strictEqual((yield* ask("/api/v1/users/u_sol/follow", { method: "DELETE", user: "u_ines" })).status, 204)
+      yield* expectTrace({
+        name: "DELETE /api/v1/users/:id/follow",
+        children: [
+          {
+            name: "social.follow",
+            attributes: { "action.type": "follow", "target.id": "u_sol", "follow.is_following": false },
+            children: ["stream.unfollow", "db.delete", "cache.delete"]
+          }
+        ]
+      })
+      assert.notInclude(authors(yield* ask("/api/v1/feed?type=timeline", { user: "u_ines" })), "u_sol")
+      assert.strictEqual((yield* ask("/api/v1/users/u_nobody/follow", { method: "PUT", user: "u_ines" })).status, 404)
+      assert.strictEqual((yield* ask("/api/v1/users/u_ines/follow", { method: "PUT", user: "u_ines" })).status, 422)
+    })
+  )
+
+  it.effect("puts a timeline together from Stream, and older pages from the database", () =>
+    Effect.gen(function* () {
+      const timeline = (children: ReadonlyArray<ExpectedSpan | string>, attributes: ExpectedSpan["attributes"]) =>
+        expectTrace({ name: "GET /api/v1/feed", children: [{ name: "feed.get", attributes, children }] })
+      const first = yield* ask("/api/v1/feed?type=timeline&limit=4", { user: "u_juno" })
+      assert.lengthOf(first.json.items, 4)
+      yield* timeline(
+        [
+          { name: "stream.get_feed", attributes: { "stream.feed_id": "timeline:u_juno", "result.item_count": 4 } },
+          statement("select", "posts"),
+          enrichment
+        ],
+        { "feed.type": "timeline", "feed.fallback_used": false, "feed.item_count": 4 }
+      )
+      const second = yield* ask("/api/v1/feed?type=timeline&limit=4&offset=4", { user: "u_juno" })
+      yield* timeline(["db.select", enrichment], { "feed.fallback_used": undefined, "feed.offset": 4 })
+      const ids = [...first.json.items, ...second.json.items].map(({ post }: { post: { id: string } }) => post.id)
+      assert.strictEqual(new Set(ids).size, 8, "no post twice")
+    })
+  )
+
+  it.effect("searches: the engine says which, the database what they are now", () =>
+    Effect.gen(function* () {
+      const { json, status } = yield* ask("/api/v1/search?q=gravle&limit=5")
+      assert.strictEqual(status, 200)
+      assert.strictEqual(json.posts[0].title, "Gravel Road")
+      yield* expectTrace({
+        name: "GET /api/v1/search",
+        attributes: { "url.query": "q=gravle&limit=5" },
+        children: [
+          {
+            name: "search.query",
+            attributes: { "search.query": "gravle", "search.index": "posts", "search.fallback_used": false },
+            children: [
+              { name: "es.search", kind: "client", attributes: { "es.query": "gravle", "es.index": "posts" } },
+              statement("select", "posts")
+            ]
+          }
+        ]
+      })
+      const filtered = yield* ask("/api/v1/search?q=rain&genre=house")
+      assert.deepStrictEqual(
+        filtered.json.posts.map(({ genre }: { genre: string }) => genre),
+        ["house"]
+      )
+      yield* expectTrace({
+        name: "GET /api/v1/search",
+        children: [
+          { name: "search.query", attributes: { "search.filters": ["genre:house"], "search.result_count": 1 } }
+        ]
+      })
+      assert.strictEqual((yield* ask("/api/v1/search?q=")).status, 400)
     })
   )
 

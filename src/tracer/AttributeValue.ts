@@ -162,7 +162,7 @@ const convertObject = (value: object, rules: Rules): AttributeValue | undefined 
   if (ArrayBuffer.isView(value)) return convertArray(numbersOf(value, rules.limits.arrayLength), rules)
   if (value instanceof Set) return convertArray(firstOf(value, rules.limits.arrayLength), rules)
   const own = ownJson(value)
-  return typeof own === "object" ? text(toJson(value, rules), rules) : convert(own, rules)
+  return typeof own === "object" ? jsonText(value, rules) : convert(own, rules)
 }
 
 const numbersOf = (view: ArrayBufferView, limit: number): Array<unknown> =>
@@ -204,7 +204,7 @@ const elementText = (element: unknown, rules: Rules): string => {
   if (typeof element === "object" && element !== null) {
     try {
       const single = convertSingle(element)
-      return text(single === null ? toJson(element, rules) : String(single), rules)
+      return single === null ? jsonText(element, rules) : text(String(single), rules)
     } catch {
       return "[Unreadable]"
     }
@@ -212,14 +212,12 @@ const elementText = (element: unknown, rules: Rules): string => {
   return text(printed(element), rules)
 }
 
-/** JSON of any value, within the limits. Never throws. */
+/** JSON within the limit. The texts in it were searched for secrets one by one. */
+const jsonText = (value: object, rules: Rules): string => cut(toJson(value, rules), rules.limits.valueLength)
+
+/** JSON of any value, with bounds on its depth and its nodes. Never throws. */
 export const toJson = (value: unknown, rules: Rules): string => {
-  const state: JsonState = { rules, nodes: maximumNodes, length: 0, above: [] }
-  try {
-    return json(value, state) ?? "null"
-  } catch {
-    return '"[Unreadable]"'
-  }
+  return json(value, { rules, nodes: maximumNodes, length: 0, above: [] }) ?? "null"
 }
 
 interface JsonState {
@@ -247,7 +245,12 @@ const json = (value: unknown, state: JsonState): string | undefined => {
     case "undefined":
       return undefined
     case "object":
-      return value === null ? "null" : jsonObject(value, state)
+      if (value === null) return "null"
+      try {
+        return jsonObject(value, state)
+      } catch {
+        return '"[Unreadable]"'
+      }
     default:
       return quoted(printed(value), state)
   }

@@ -35,9 +35,9 @@ export const scrub = (text: string, rules: TextRules): string => {
   return out
 }
 
-const SLASH = 47
+/** A slash, a question mark, a number sign; white space; what quotes a URL and may not stand in one. */
 const endsAuthority = (code: number): boolean =>
-  code === SLASH || code === 63 || code === 35 || code <= 32 || code === 34 || code === 39 || code === 60 || code === 62
+  code === 47 || code === 63 || code === 35 || code <= 32 || code === 34 || code === 60 || code === 62
 
 /** `scheme://user:password@host`: whatever stands before the last `@` of the authority. */
 const userInfo = (text: string): string => {
@@ -62,19 +62,32 @@ const userInfo = (text: string): string => {
   return copied === 0 ? text : out + text.slice(copied)
 }
 
-// A name of at most 128 characters after something that separates, then its value up to the next thing that separates.
-const parameter = /(^|[?&;,\s"'`{([<>|]|%3F|%26)([\w.\-%[\]]{1,128})=("[^"]*"|'[^']*'|[^&;,\s"'`<>|})]*)/gi
+// A name after something that separates. Names are short, so that the search takes time linear in the text.
+const parameterName = /(^|[?&;,\s"'`{([<>|]|%3F|%26)([\w.\-%[\]]{1,128})=/gi
+const urlValue = /[^&#\s"<>`]*/y
+const plainValue = /"[^"]*"|'[^']*'|[^&;,\s"'`<>|})]*/y
 
-const parameters = (text: string, rules: TextRules): string =>
-  text.replace(parameter, (all: string, before: string, name: string, value: string) => {
-    if (value === "" || value === replacement) return all
+const parameters = (text: string, rules: TextRules): string => {
+  let out = ""
+  let copied = 0
+  parameterName.lastIndex = 0
+  for (let match = parameterName.exec(text); match !== null; match = parameterName.exec(text)) {
+    const [, before, name] = match as unknown as [string, string, string]
+    const inUrl = before === "" || before === "?" || before === "&" || before[0] === "%"
     const plain = name.includes("%") ? decode(name) : name
-    const asParameter = before === "?" || before === "&" || before === "" || before.startsWith("%")
-    const secret = asParameter ? rules.isSecretParameter(plain) : rules.isSecretKey(plain)
-    if (!secret) return all
-    const quote = value[0] === '"' || value[0] === "'" ? value[0] : ""
-    return `${before}${name}=${quote}${replacement}${quote}`
-  })
+    if (!(inUrl ? rules.isSecretParameter(plain) : rules.isSecretKey(plain))) continue
+    const start = parameterName.lastIndex
+    const value = inUrl && text[start] !== '"' && text[start] !== "'" ? urlValue : plainValue
+    value.lastIndex = start
+    const found = value.exec(text)?.[0] ?? ""
+    if (found === "" || found === replacement) continue
+    const quote = found[0] === '"' || found[0] === "'" ? found[0] : ""
+    out += `${text.slice(copied, start)}${quote}${replacement}${quote}`
+    copied = start + found.length
+    parameterName.lastIndex = copied
+  }
+  return copied === 0 ? text : out + text.slice(copied)
+}
 
 const decode = (name: string): string => {
   try {
@@ -84,13 +97,61 @@ const decode = (name: string): string => {
   }
 }
 
-// A property of JSON, its quotes perhaps escaped because the JSON stands inside of JSON.
-const property = /(\\?")([^"\\]{1,128})\1(\s{0,8}:\s{0,8})(\\?"(?:[^"\\]|\\[^"])*\\?"|[^\s,}\]"\\{[]+)/g
+// The name of a property of JSON. Backslashes before its quotes: the JSON stands inside of JSON, perhaps several times.
+const propertyName = /(?<!\\)(\\{0,15})"([^"\\]{1,128})\1"\s{0,8}:\s{0,8}/g
+const simpleValue = /[^\s,}\]"\\{[]*/y
 
-const properties = (text: string, rules: TextRules): string =>
-  text.replace(property, (all: string, quote: string, name: string, colon: string, value: string) =>
-    rules.isSecretKey(name) && value !== "null" ? `${quote}${name}${quote}${colon}${quote}${replacement}${quote}` : all
-  )
+const properties = (text: string, rules: TextRules): string => {
+  let out = ""
+  let copied = 0
+  propertyName.lastIndex = 0
+  for (let match = propertyName.exec(text); match !== null; match = propertyName.exec(text)) {
+    const [, escape, name] = match as unknown as [string, string, string]
+    if (!rules.isSecretKey(name)) continue
+    const start = propertyName.lastIndex
+    const end = endOfValue(text, start, escape.length)
+    const value = text.slice(start, end)
+    if (value === "" || value === "null" || value.includes(replacement)) continue
+    out += `${text.slice(copied, start)}${escape}"${replacement}${escape}"`
+    copied = end
+    propertyName.lastIndex = end
+  }
+  return copied === 0 ? text : out + text.slice(copied)
+}
+
+const endOfValue = (text: string, start: number, escapes: number): number => {
+  if (text[start + escapes] === '"' && text.startsWith("\\".repeat(escapes), start)) {
+    return endOfQuoted(text, start + escapes + 1, escapes)
+  }
+  if (text[start] === "{" || text[start] === "[") return endOfBrackets(text, start)
+  simpleValue.lastIndex = start
+  return start + (simpleValue.exec(text)?.[0].length ?? 0)
+}
+
+/** Behind the quote that ends a string: one with as many backslashes before it as the one that began it. */
+const endOfQuoted = (text: string, start: number, escapes: number): number => {
+  let run = 0
+  for (let i = start; i < text.length; i++) {
+    const code = text.charCodeAt(i)
+    if (code === 92) run++
+    else {
+      // Each level of nesting doubles the backslashes: more of them than its own escape a quote of the string's.
+      if (code === 34 && run % ((escapes + 1) * 2) === escapes) return i + 1
+      run = 0
+    }
+  }
+  return text.length
+}
+
+const endOfBrackets = (text: string, start: number): number => {
+  let depth = 0
+  for (let i = start; i < text.length; i++) {
+    const code = text.charCodeAt(i)
+    if (code === 123 || code === 91) depth++
+    else if ((code === 125 || code === 93) && --depth === 0) return i + 1
+  }
+  return text.length
+}
 
 const headerNames =
   "(?:proxy-)?authorization|(?:set-)?cookie|x-api-key|api-key|apikey|x-auth-token|x-amz-security-token"

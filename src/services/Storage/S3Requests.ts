@@ -4,8 +4,7 @@
  *
  * @internal
  */
-import { AbortMultipartUploadCommand, type $Command, S3Client, type S3ClientResolvedConfig } from "@aws-sdk/client-s3"
-import type { ServiceInputTypes, ServiceOutputTypes } from "@aws-sdk/client-s3"
+import type { $Command, S3ClientResolvedConfig, ServiceInputTypes, ServiceOutputTypes } from "@aws-sdk/client-s3"
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
@@ -13,6 +12,7 @@ import * as AttemptSpan from "../../http/AttemptSpan.ts"
 import type { Call } from "../../operation/Operation.ts"
 import type { Reason } from "../../operation/Reason.ts"
 import type { S3Settings } from "./S3Settings.ts"
+import { AbortMultipartUploadCommand, S3Client } from "./S3Packages.ts"
 import { reasonOf } from "./StorageReason.ts"
 
 /** Sends one command, once. */

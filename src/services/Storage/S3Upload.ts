@@ -6,8 +6,7 @@
  *
  * @internal
  */
-import { AbortMultipartUploadCommand, type PutObjectCommandInput, type S3Client } from "@aws-sdk/client-s3"
-import { Upload } from "@aws-sdk/lib-storage"
+import type { PutObjectCommandInput } from "@aws-sdk/client-s3"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
@@ -17,6 +16,7 @@ import { Decode, InvalidRequest, type Reason } from "../../operation/Reason.ts"
 import type { Requests, Send } from "./S3Requests.ts"
 import type { S3Settings } from "./S3Settings.ts"
 import { etagOf } from "./StorageInput.ts"
+import { AbortMultipartUploadCommand, type S3Client, Upload } from "./S3Packages.ts"
 import type { PutResult } from "./Storage.ts"
 
 /** Uploads a stream. */

@@ -37,19 +37,7 @@
  *
  * @see https://docs.aws.amazon.com/AmazonS3/latest/API/Welcome.html
  */
-import {
-  CopyObjectCommand,
-  DeleteObjectCommand,
-  DeleteObjectsCommand,
-  GetObjectCommand,
-  HeadObjectCommand,
-  type HeadObjectCommandOutput,
-  ListObjectsV2Command,
-  type ListObjectsV2CommandOutput,
-  PutObjectCommand,
-  S3Client
-} from "@aws-sdk/client-s3"
-import { getSignedUrl } from "@aws-sdk/s3-request-presigner"
+import type { HeadObjectCommandOutput, ListObjectsV2CommandOutput } from "@aws-sdk/client-s3"
 import * as Clock from "effect/Clock"
 import type * as Config from "effect/Config"
 import * as Duration from "effect/Duration"
@@ -62,6 +50,17 @@ import type { Readable } from "node:stream"
 import type { Call } from "../../operation/Operation.ts"
 import { Decode, type Reason, Timeout } from "../../operation/Reason.ts"
 import * as S3Requests from "./S3Requests.ts"
+import {
+  CopyObjectCommand,
+  DeleteObjectCommand,
+  DeleteObjectsCommand,
+  getSignedUrl,
+  GetObjectCommand,
+  HeadObjectCommand,
+  ListObjectsV2Command,
+  PutObjectCommand,
+  S3Client
+} from "./S3Packages.ts"
 import * as S3Settings from "./S3Settings.ts"
 import * as S3Upload from "./S3Upload.ts"
 import * as StorageBody from "./StorageBody.ts"

@@ -3,7 +3,7 @@
  *
  * A live or embedded layer is imported when it is used, so that only the clients in use are loaded.
  */
-import { Config, Context, Effect, Layer, Option, References, String } from "effect"
+import { Config, Context, Data, Effect, Layer, Option, References, String } from "effect"
 import * as Faults from "effect-telemetry/operation/Faults"
 import { migrate } from "./Migrations.ts"
 import { seed } from "./Seed.ts"
@@ -17,26 +17,31 @@ export const Progress = Context.Reference("app/Progress", {
   })
 })
 
+/** A part that could not be started. */
+export class PartError extends Data.TaggedError("PartError")<{ readonly message: string; readonly cause: unknown }> {}
+
 /** A part that says what it is and when it is ready; `prepare` runs before that and may add a detail. */
-const part = <A, E, R, E2 = never, R2 = never>(options: {
+const part = <A, E extends Error, R, E2 extends Error = never, R2 = never>(options: {
   readonly name: string
   readonly what: string
   readonly load: () => Promise<Layer.Layer<A, E, R>>
   readonly prepare?: Effect.Effect<string, E2, R2> | undefined
 }) =>
-  Layer.unwrap(
+  Layer.effectContext(
     Effect.gen(function* () {
       const progress = yield* Progress
       const started = performance.now()
       progress.starting(options.name, options.what)
-      const layer = yield* Effect.promise(options.load)
-      return Layer.tap(layer, (context) =>
-        Effect.map(Effect.provide(options.prepare ?? Effect.succeed(""), context), (detail) => {
-          const took = `${Math.round(performance.now() - started)} ms`
-          progress.ready(options.name, detail === "" ? took : `${detail}, ${took}`)
-        })
+      const context = yield* Layer.build(yield* Effect.promise(options.load))
+      const detail = yield* Effect.provide(options.prepare ?? Effect.succeed(""), context)
+      const took = `${Math.round(performance.now() - started)} ms`
+      progress.ready(options.name, detail === "" ? took : `${detail}, ${took}`)
+      return context
+    }).pipe(
+      Effect.mapError(
+        (cause) => new PartError({ message: `the ${options.name}, ${options.what}: ${cause.message}`, cause })
       )
-    })
+    )
   )
 
 /** One layer where one of these variables is set, another one where none is. */

@@ -30,7 +30,7 @@
  *   yield* posts.index({ id: "p1", document: { title: "Summer jazz", plays: 12, at: new Date(0) }, refresh: true })
  *   yield* posts.index({ id: "p2", document: { title: "Winter blues", plays: 3, at: new Date(0) }, refresh: true })
  *   const found = yield* posts.search({ text: "jazz", filter: { range: { plays: { gte: 10 } } } })
- *   return found.hits.map((hit) => `${hit.source.title} of ${hit.source.at.getFullYear()}`)
+ *   return found.hits.map((hit) => `${hit.source.title} of ${hit.source.at.getUTCFullYear()}`)
  * })
  * Effect.runPromise(program.pipe(Effect.provide(SearchEmbedded.layer()))).then(console.log) // [ 'Summer jazz of 1970' ]
  * ```

@@ -159,7 +159,11 @@ const connect = Effect.fnUntraced(function* (options: SearchOpenSearchOptions) {
           maxRetries: 0,
           ...(request.mayBeMissing === true ? { ignore: [404] } : undefined)
         })
-        signal.addEventListener("abort", () => sent.abort(), { once: true })
+        // A listener that returns a promise has its rejection thrown by Node.
+        const abort = (): void => {
+          sent.abort()
+        }
+        signal.addEventListener("abort", abort, { once: true })
         return sent.then(({ body, headers, statusCode }) => ({
           status: statusCode ?? 0,
           body: body as unknown,

@@ -18,7 +18,7 @@ const parseIso = (text: string, up: boolean): number | undefined => {
   const [, year, month, day, hour, minute, second, fraction, zone] = found
   const millis = fraction === undefined ? undefined : Number(fraction.padEnd(3, "0").slice(0, 3))
   const monthIndex = month === undefined ? 0 : Number(month) - 1
-  const lastDay = new Date(Date.UTC(Number(year), monthIndex + 1, 0)).getUTCDate()
+  const lastDay = new Date(utc(Number(year), monthIndex + 1, 0, 0, 0, 0, 0)).getUTCDate()
   const parts = [
     day === undefined ? 1 : Number(day),
     hour === undefined ? (up ? 23 : 0) : Number(hour),
@@ -28,8 +28,19 @@ const parseIso = (text: string, up: boolean): number | undefined => {
   ] as const
   const [d, h, m, s] = parts
   if (monthIndex > 11 || monthIndex < 0 || d < 1 || d > lastDay || h > 23 || m > 59 || s > 59) return undefined
-  return Date.UTC(Number(year), monthIndex, ...parts) - offsetOf(zone)
+  return utc(Number(year), monthIndex, ...parts) - offsetOf(zone)
 }
+
+/** As `Date.UTC`, which takes the years 0 to 99 for others. */
+const utc = (
+  year: number,
+  month: number,
+  day: number,
+  hour: number,
+  minute: number,
+  second: number,
+  milli: number
+): number => new Date(Date.UTC(2000, 0, 1, hour, minute, second, milli)).setUTCFullYear(year, month, day)
 
 const offsetOf = (zone: string | undefined): number => {
   if (zone === undefined || zone === "Z") return 0

@@ -64,6 +64,7 @@ import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import type * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
+import * as Tracer from "effect/Tracer"
 import type { StreamClient as Client } from "@stream-io/node-sdk"
 import * as FetchSpans from "../../http/FetchSpans.ts"
 import { type Reason, Timeout } from "../../operation/Reason.ts"
@@ -216,19 +217,22 @@ const calls = (client: Client, timeout: Duration.Duration): StreamIOCalls => {
         }
       )
     type Page = Effect.Success<ReturnType<typeof page>>
-    const rest = (before: Page): Stream.Stream<Follow, Reason> =>
-      Stream.paginate(before, ({ left, next }) =>
-        Option.isNone(next) || left <= 0
-          ? Effect.succeed([[] as ReadonlyArray<Follow>, Option.none<Page>()])
-          : page(left, next).pipe(
-              Effect.timeoutOrElse({ duration: timeout, orElse: () => Effect.fail(late(timeout)) }),
-              Effect.map((found) => [found.follows, Option.some(found)] as const)
-            )
-      )
+    /** Whoever takes them, later pages belong to the operation's span too. */
+    const rest = (before: Page, span: Option.Option<Tracer.AnySpan>): Stream.Stream<Follow, Reason> =>
+      Stream.paginate(before, ({ left, next }) => {
+        if (Option.isNone(next) || left <= 0) return Effect.succeed([[], Option.none<Page>()] as const)
+        const found = page(left, next).pipe(
+          Effect.timeoutOrElse({ duration: timeout, orElse: () => Effect.fail(late(timeout)) }),
+          Effect.map((after) => [after.follows, Option.some(after)] as const)
+        )
+        return Option.isNone(span) ? found : Effect.withParentSpan(found, span.value, { captureStackTrace: false })
+      })
     // The first page is the operation's attempt, so that it is tried again like any other.
-    return Effect.map(page(atMost, Option.none()), (first) =>
-      Stream.concat(Stream.fromIterable(first.follows), rest(first))
-    )
+    return Effect.gen(function* () {
+      const span = yield* Effect.serviceOption(Tracer.ParentSpan)
+      const first = yield* page(atMost, Option.none())
+      return Stream.concat(Stream.fromIterable(first.follows), rest(first, span))
+    })
   }
 
   return {

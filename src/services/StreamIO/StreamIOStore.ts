@@ -187,7 +187,7 @@ export class StreamIOStore {
 
   /** The latest first. */
   follows(side: "followers" | "following", feedId: string): ReadonlyArray<FollowRecord> {
-    return [...((side === "followers" ? this.#followers : this.#following).get(feedId)?.values() ?? [])].reverse()
+    return [...((side === "followers" ? this.#followers : this.#following).get(feedId)?.values() ?? [])].toReversed()
   }
 
   /** Whose a feed is. */

@@ -83,12 +83,15 @@ export const GotUnfollow = Schema.Struct({ deleted: Schema.Boolean })
 export const GotActivity = Schema.Struct({ activity: WireActivity })
 export const GotActivities = Schema.Struct({ activities: Schema.NonEmptyArray(WireActivity) })
 export const GotFeed = Schema.Struct({
-  activities: list(WireActivity),
+  activities: Schema.NullOr(Schema.Array(WireActivity)),
   aggregated_activities: list(WireGroup),
   notification_status: maybe(Schema.Struct({ unread: Schema.Int, unseen: Schema.Int })),
   next: maybe(Schema.String)
 })
-export const GotFollows = Schema.Struct({ follows: list(WireFollow), next: maybe(Schema.String) })
+export const GotFollows = Schema.Struct({
+  follows: Schema.NullOr(Schema.Array(WireFollow)),
+  next: maybe(Schema.String)
+})
 export const GotReaction = Schema.Struct({ reaction: WireReaction })
 export const GotUsers = Schema.Struct({ users: Schema.Record(Schema.String, WireUser) })
 /** An answer of which nothing is read. */

@@ -4,6 +4,8 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import { TestClock } from "effect/testing"
+import * as Faults from "../../../src/operation/Faults.ts"
+import * as TestTelemetry from "../../../src/testing/TestTelemetry.ts"
 import { operations, StreamIO } from "../../../src/services/StreamIO/StreamIO.ts"
 import * as StreamIOEmbedded from "../../../src/services/StreamIO/StreamIOEmbedded.ts"
 import * as StreamIOLive from "../../../src/services/StreamIO/StreamIOLive.ts"
@@ -86,5 +88,21 @@ describe("StreamIO", () => {
         Effect.map(stream.getFeed({ userId, feedId: "user:ada" }), ({ activities }) => activities.length)
       assert.deepStrictEqual([yield* count("ada"), yield* count("bob")], [1, 0])
     }).pipe(Effect.provide(StreamIOEmbedded.layer()))
+  )
+
+  it.live("faults on purpose befall the embedded layer: a follow that works at the third attempt", () =>
+    Effect.gen(function* () {
+      const stream = yield* StreamIO
+      for (const userId of ["ada", "bob"]) yield* stream.upsertUser({ userId })
+      yield* stream.follow({ userId: "bob", targetId: "ada" })
+      yield* TestTelemetry.expectSpan("stream.follow", {
+        status: "unset",
+        attributes: { "external.retry_count": 2, "result.item_count": 1 },
+        events: ["retry", "retry"]
+      })
+    }).pipe(
+      Effect.provide(StreamIOEmbedded.layer({ retry: { baseDelay: "1 millis" } })),
+      Effect.provide([Faults.layer("stream.follow=fail:2"), TestTelemetry.layer()])
+    )
   )
 })

@@ -8,7 +8,7 @@
  * **Details**
  *
  * The span ends with the effect: a status of 400 and above makes it an error with `error.type` = the status, whatever the client
- * made of it; otherwise it ends as the effect does. `http.request.resend_count` is what the operation around it says
+ * made of it, unless that is expected; otherwise it ends as the effect does. `http.request.resend_count` is what the operation around it says
  * (`operation/ResendCount`). Where nothing is traced, the headers still carry the caller's trace and ids.
  *
  * **Example** (A request by hand)
@@ -54,8 +54,11 @@ import * as HttpAttributes from "./HttpAttributes.ts"
 export interface Attempt {
   /** Says where the request goes, with path and query; gives the headers that it has to carry, in lower case. */
   readonly sentTo: (url: URL) => Record<string, string>
-  /** Says with which status it was answered. */
-  readonly answered: (status: number) => void
+  /**
+   * Says with which status it was answered. One that is `expected` (the 404 of a thing that may be absent) is recorded, but
+   * no error of the span.
+   */
+  readonly answered: (status: number, expected?: boolean) => void
 }
 
 /** Makes an attempt in a span of its own. Where propagation is disabled there is no span and there are no headers. */
@@ -65,14 +68,21 @@ export const attempt = <A, E, R>(
 ): Effect.Effect<A, E, R> =>
   Effect.withFiber((fiber): Effect.Effect<A, E, R> => {
     if (fiber.getRef(Tracer.DisablePropagation)) return send(untraced)
-    const state: State = { method, url: undefined, status: undefined, resends: fiber.getRef(ResendCount) }
+    const state: State = {
+      method,
+      url: undefined,
+      status: undefined,
+      expected: false,
+      resends: fiber.getRef(ResendCount)
+    }
     const handle = (span: Tracer.AnySpan | undefined): Attempt => ({
       sentTo: (url) => {
         state.url = url
         return headersTo(fiber, url, span)
       },
-      answered: (status) => {
+      answered: (status, expected = false) => {
         state.status = status
+        state.expected = expected
       }
     })
     if (!Propagators.isTracing(fiber)) return send(handle(Propagators.sentSpan(fiber)))
@@ -107,6 +117,7 @@ interface State {
   readonly resends: number
   url: URL | undefined
   status: number | undefined
+  expected: boolean
 }
 
 const headersTo = (
@@ -137,7 +148,8 @@ const end = (
     if (failed) span.attribute("error.type", String(status))
     HttpAttributes.describe(span, attributesOf(fiber, state))
   }
-  if (failed) HttpAttributes.endWithStatus(span, time, status)
+  if (failed && state.expected) span.end(time, Exit.void)
+  else if (failed) HttpAttributes.endWithStatus(span, time, status)
   else if (Exit.isFailure(exit)) HttpAttributes.endWithFailure(span, time, exit.cause, [])
   else span.end(time, Exit.void)
 }

@@ -66,6 +66,17 @@ describe("AttemptSpan", () => {
     }).pipe(Effect.provide(TestTelemetry.layer()))
   )
 
+  it.effect("a status that is expected is recorded, and no error", () =>
+    Effect.gen(function* () {
+      yield* AttemptSpan.attempt("GET", (attempt) => Effect.sync(() => attempt.answered(404, true)))
+      yield* TestTelemetry.expectTrace({
+        name: "GET",
+        status: "unset",
+        attributes: { "error.type": "404", "http.response.status_code": 404 }
+      })
+    }).pipe(Effect.provide(TestTelemetry.layer()))
+  )
+
   it.effect("without an answer it ends as the effect does", () =>
     Effect.gen(function* () {
       const reason = new Unavailable({ message: "the connection failed (ECONNRESET)" })

@@ -94,7 +94,7 @@ class TracedConnection extends UndiciConnection {
       const passing = wires.get(params.signal)
       try {
         const response = await pool.request(params as never)
-        passing?.attempt.answered(response.statusCode)
+        passing?.answered(response.statusCode)
         return response
       } catch (error) {
         if (passing !== undefined) passing.error = error
@@ -152,7 +152,7 @@ const connect = Effect.fnUntraced(function* (options: SearchLiveOptions) {
   const reasonOf = (error: unknown, passed: wire.Wire): Reason => fromClient(error, passed, "Elasticsearch", where)
   const send: rest.Send = (request) =>
     wire.send(
-      request.method,
+      request,
       async (passing, signal) => {
         wires.set(signal, passing)
         const { body, headers, statusCode } = await client.transport.request(

@@ -94,7 +94,7 @@ class TracedConnection extends Connection {
     if (passing === undefined) return super.request(params, callback)
     const headers = passing.headersTo(this.url, params.path, params.querystring)
     const request = super.request({ ...params, headers: { ...params.headers, ...headers } }, (error, response) => {
-      if (response?.statusCode !== undefined) passing.attempt.answered(response.statusCode)
+      if (response?.statusCode !== undefined) passing.answered(response.statusCode)
       callback(error, response)
     })
     // Before the client's own listener, which keeps the message alone. A request that the client refused is none.
@@ -145,7 +145,7 @@ const connect = Effect.fnUntraced(function* (options: SearchOpenSearchOptions) {
   const reasonOf = (error: unknown, passed: wire.Wire): Reason => fromClient(error, passed, "OpenSearch", where)
   const send: rest.Send = (request) =>
     wire.send(
-      request.method,
+      request,
       (passing, signal) => {
         const params = {
           method: request.method,

@@ -1,4 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
+import { Client } from "@elastic/elasticsearch"
+import { trace } from "@opentelemetry/api"
+import { BasicTracerProvider, InMemorySpanExporter, SimpleSpanProcessor } from "@opentelemetry/sdk-trace-base"
 import * as ConfigProvider from "effect/ConfigProvider"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -13,6 +16,12 @@ faultSuite("SearchLive, on the wire", "elasticsearch", SearchLive.layer, product
 
 const env = (variables: Record<string, string>) =>
   Effect.provide(ConfigProvider.layer(ConfigProvider.fromEnv({ env: variables })))
+
+const empty = wire.json(
+  200,
+  { took: 1, timed_out: false, _shards: { total: 1, successful: 1, failed: 0 }, hits: { hits: [] } },
+  product
+)
 
 const ping = Effect.flatMap(Search.Search, (search) => search.search({ index: "posts" }))
 
@@ -30,13 +39,7 @@ describe("SearchLive", () => {
 
   it.live("signs in from the environment", () =>
     Effect.gen(function* () {
-      const server = yield* wire.answering(
-        wire.json(
-          200,
-          { took: 1, timed_out: false, _shards: { total: 1, successful: 1, failed: 0 }, hits: { hits: [] } },
-          product
-        )
-      )
+      const server = yield* wire.answering(empty)
       const signedInWith = (variables: Record<string, string>) =>
         ping.pipe(
           Effect.provide(SearchLive.layerConfig()),
@@ -94,16 +97,34 @@ describe("SearchLive", () => {
 
   it.live("several nodes take turns", () =>
     Effect.gen(function* () {
-      const answer = wire.json(
-        200,
-        { took: 1, timed_out: false, _shards: { total: 1, successful: 1, failed: 0 }, hits: { hits: [] } },
-        product
-      )
+      const answer = empty
       const [a, b] = [yield* wire.answering(answer), yield* wire.answering(answer)]
       yield* Effect.forEach([1, 2, 3, 4], () => ping).pipe(
         Effect.provide(SearchLive.layer({ url: `${a.url}, ${b.url}` }))
       )
       assert.deepStrictEqual([a.received.length, b.received.length], [2, 2])
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("the client's own spans are off", () =>
+    Effect.gen(function* () {
+      const exporter = new InMemorySpanExporter()
+      const provider = new BasicTracerProvider({ spanProcessors: [new SimpleSpanProcessor(exporter)] })
+      yield* Effect.acquireRelease(
+        Effect.sync(() => trace.setGlobalTracerProvider(provider)),
+        () => Effect.sync(() => trace.disable())
+      )
+      const server = yield* wire.answering(empty)
+      yield* ping.pipe(Effect.provide(SearchLive.layer({ url: server.url })))
+      assert.deepStrictEqual(exporter.getFinishedSpans(), [])
+      // As it is by itself, it makes one for each call.
+      const client = new Client({ node: server.url })
+      yield* Effect.promise(() => client.search({ index: "posts" }))
+      yield* Effect.promise(() => client.close())
+      assert.deepStrictEqual(
+        exporter.getFinishedSpans().map((span) => span.name),
+        ["search"]
+      )
     }).pipe(Effect.scoped)
   )
 })

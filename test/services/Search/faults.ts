@@ -1,4 +1,7 @@
-import { assert, describe, it } from "@effect/vitest"
+import { assert, describe, it, vi } from "@effect/vitest"
+import * as Https from "node:https"
+import type { ServerResponse } from "node:http"
+import type { AddressInfo } from "node:net"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -12,11 +15,15 @@ import * as Stream from "effect/Stream"
 import * as RetryPolicy from "../../../src/operation/RetryPolicy.ts"
 import * as Search from "../../../src/services/Search/Search.ts"
 import * as TestTelemetry from "../../../src/testing/TestTelemetry.ts"
+import { ca, server as certificate } from "../../support/certificates.ts"
 import * as wire from "../answering.ts"
 
 /** A live layer of the search, for a server. */
 export type MakeLayer = (
-  options: { readonly url: string | Redacted.Redacted } & Search.SearchOptions
+  options: {
+    readonly url: string | Redacted.Redacted
+    readonly tls?: { readonly ca: string } | undefined
+  } & Search.SearchOptions
 ) => Layer.Layer<Search.Search, unknown>
 
 /** Everything that spans say. */
@@ -24,6 +31,22 @@ const shown = (spans: ReadonlyArray<TestTelemetry.TestSpan>): string =>
   JSON.stringify(
     spans.map(({ attributes, events, status }) => [attributes, events, status]),
     (_, value: unknown) => (typeof value === "bigint" ? String(value) : value)
+  )
+
+const httpsServer = (answer: (response: ServerResponse) => void) =>
+  Effect.map(
+    Effect.acquireRelease(
+      Effect.callback<Https.Server>((resume) => {
+        const server = Https.createServer(certificate, (_, response) => answer(response))
+        server.listen(0, "127.0.0.1", () => resume(Effect.succeed(server)))
+      }),
+      (server) =>
+        Effect.sync(() => {
+          server.closeAllConnections()
+          server.close()
+        })
+    ),
+    (server) => `https://localhost:${(server.address() as AddressInfo).port}`
   )
 
 interface Fixture {
@@ -389,7 +412,13 @@ export const faultSuite = (
         assert.strictEqual((yield* failure(search.delete({ index: "posts", id: "1" })))._tag, "NotFound")
         assert.strictEqual((yield* failure(search.deleteIndex({ index: "posts", ifExists: true })))._tag, "NotFound")
         server.answer = json(404, { _index: "posts", _id: "1", found: false })
+        yield* TestTelemetry.clear
         assert.deepStrictEqual(yield* search.get({ index: "posts", id: "1" }), Option.none())
+        yield* TestTelemetry.expectTrace({
+          name: "es.get",
+          status: "unset",
+          children: [{ name: "GET", status: "unset", attributes: { "http.response.status_code": 404 } }]
+        })
       })
     )
 
@@ -669,9 +698,9 @@ export const faultSuite = (
           json(200, { ...searched, pit_id: id, hits: { total: { value: 3, relation: "eq" }, hits } })
         server.answer = wire.inTurn(
           json(200, { id: "pit-1", pit_id: "pit-1" }),
-          page("pit-2", hit("1", [3, 1]), hit("2", [9223372036854775807, 2])),
+          page("pit-2", hit("1", [3, 1]), hit("2", [2 ** 63, 2])),
           wire.reset,
-          page("pit-3", hit("3", [9223372036854775807, 3])),
+          page("pit-3", hit("3", [2 ** 63, 3])),
           json(200, {})
         )
         const found = yield* Stream.runCollect(
@@ -733,6 +762,20 @@ export const faultSuite = (
       }).pipe(Effect.scoped, Effect.provide(TestTelemetry.layer()))
     )
 
+    it.live("a certificate that is not trusted is known not to get better; one that is, works", () =>
+      Effect.gen(function* () {
+        const url = yield* httpsServer((response) =>
+          response.writeHead(200, { "content-type": "application/json", ...product }).end(JSON.stringify(searched))
+        )
+        const once = Effect.flatMap(Search.Search, (search) => search.search({ index: "posts" }))
+        const { reason } = (yield* Effect.flip(once.pipe(Effect.provide(make({ url }))))) as Search.SearchError
+        assert.strictEqual(reason._tag, "Unavailable")
+        assert.deepStrictEqual([reason.isRetryable, reason.mayHaveActed], [false, false])
+        const found = yield* once.pipe(Effect.provide(make({ url, tls: { ca } })))
+        assert.strictEqual(found.total, 0)
+      }).pipe(Effect.scoped)
+    )
+
     it.live("with tracing off nothing is sent but the request", () =>
       Effect.gen(function* () {
         const server = yield* wire.answering(json(200, searched))
@@ -745,9 +788,7 @@ export const faultSuite = (
 
     it.live("nothing is written to the console, whatever breaks", () =>
       Effect.gen(function* () {
-        const shown: Array<unknown> = []
-        const log = console.log
-        console.log = (...args: ReadonlyArray<unknown>) => void shown.push(args)
+        const log = vi.spyOn(console, "log").mockReturnValue(undefined)
         const server = yield* wire.answering(wire.truncate)
         yield* Effect.gen(function* () {
           const search = yield* Search.Search
@@ -756,9 +797,9 @@ export const faultSuite = (
           yield* Effect.exit(search.search({ index: "posts" }))
         }).pipe(
           Effect.provide(make({ url: server.url, timeout: "50 millis", retry: { attempts: 1 } })),
-          Effect.ensuring(Effect.sync(() => void (console.log = log)))
+          Effect.ensuring(Effect.sync(() => log.mockRestore()))
         )
-        assert.deepStrictEqual(shown, [])
+        assert.strictEqual(log.mock.calls.length, 0)
       }).pipe(Effect.scoped)
     )
   })

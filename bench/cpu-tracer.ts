@@ -80,8 +80,15 @@ for (let round = 0; round < Number(values.rounds); round++) {
     const child = spawnSync(
       process.execPath,
       [
-        ...["--expose-gc", "--conditions=source", fileURLToPath(import.meta.url), "--peer", name],
-        ...["--requests", values.requests, "--warmup", values.warmup]
+        "--expose-gc",
+        "--conditions=source",
+        fileURLToPath(import.meta.url),
+        "--peer",
+        name,
+        "--requests",
+        values.requests,
+        "--warmup",
+        values.warmup
       ],
       { encoding: "utf8", stdio: ["ignore", "pipe", "inherit"] }
     )

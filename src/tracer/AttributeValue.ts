@@ -120,6 +120,8 @@ const printed = (value: unknown): string => {
   }
 }
 
+const boxed = new Set(["[object String]", "[object Number]", "[object Boolean]", "[object BigInt]", "[object Symbol]"])
+
 /** Texts and numbers of the objects that stand for one value. `null`: it is some other object. */
 const convertSingle = (value: object): string | number | null => {
   if (value instanceof Date) return Number.isNaN(value.getTime()) ? "Invalid Date" : value.toISOString()
@@ -131,7 +133,7 @@ const convertSingle = (value: object): string | number | null => {
   }
   if (value instanceof URL) return value.href
   if (value instanceof RegExp) return String(value)
-  if (value instanceof String || value instanceof Number || value instanceof Boolean) return String(value.valueOf())
+  if (boxed.has(Object.prototype.toString.call(value))) return String(value.valueOf())
   if (value instanceof Promise) return "[Promise]"
   if (value instanceof WeakMap || value instanceof WeakSet || value instanceof WeakRef) return "[Weak]"
   return null

@@ -33,7 +33,8 @@ import type * as Fiber from "effect/Fiber"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import type * as Tracer from "effect/Tracer"
-import { TelemetrySpan, UnsampledSpan } from "./Span.ts"
+import { TelemetrySpan } from "./Span.ts"
+import { UnsampledSpan } from "./UnsampledSpan.ts"
 import * as SpanContext from "./SpanContext.ts"
 
 const Yield: unknown = Symbol.for("effect/Effect/Yield")

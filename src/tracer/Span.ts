@@ -29,54 +29,25 @@
  */
 import type * as Otel from "@opentelemetry/api"
 import type * as Context from "effect/Context"
-import * as Exit from "effect/Exit"
+import type * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import type * as Tracer from "effect/Tracer"
-import type { LocalTrace as LocalTraceShape, EndedSpan } from "./SpanReceiver.ts"
+import type { LocalTrace } from "./LocalTrace.ts"
+import type { EndedSpan } from "./SpanReceiver.ts"
 import type { AttributeValue, EventData, LinkData, SpanData } from "./SpanData.ts"
-import type { SpanCore } from "./SpanCore.ts"
+import type { RawEvent, SpanCore } from "./SpanCore.ts"
+import { type KindCode, kinds } from "./SpanKind.ts"
 import type { SpanSettings } from "./SpanSettings.ts"
 import * as SpanContext from "./SpanContext.ts"
 import * as SpanFailure from "./SpanFailure.ts"
 import * as SpanSeal from "./SpanSeal.ts"
+import * as SpanStatus from "./SpanStatus.ts"
 import * as TraceClock from "./TraceClock.ts"
 import type { Snapshot, TraceAttributes } from "./TraceAttributes.ts"
-
-/** The key by which `@effect/opentelemetry` knows spans that hold a span of OpenTelemetry. */
-const OtelSpanTypeId = "~@effect/opentelemetry/OtelTracer/OtelSpan"
-
-/** Effect's names of OpenTelemetry's `SpanKind`s, by their numbers. */
-export const kinds: ReadonlyArray<Tracer.SpanKind> = ["internal", "server", "client", "producer", "consumer"]
-
-export type KindCode = 0 | 1 | 2 | 3 | 4
-
-/** The number of a kind. */
-export const kindCode = (kind: Tracer.SpanKind | undefined): KindCode => {
-  switch (kind) {
-    case "server":
-      return 1
-    case "client":
-      return 2
-    case "producer":
-      return 3
-    case "consumer":
-      return 4
-    default:
-      return 0
-  }
-}
 
 /** Set before a span ends in failure: the failure is recorded, but is no error of the span. */
 export const markExpected = (span: Tracer.Span): void => {
   if (span instanceof TelemetrySpan) span.expected = true
-}
-
-/** An event as it was given. */
-export interface RawEvent {
-  readonly name: string
-  readonly seconds: number
-  readonly nanos: number
-  readonly attributes: Readonly<Record<string, unknown>> | undefined
 }
 
 /** Shared by spans without attributes. Never changed. */
@@ -84,32 +55,6 @@ const noKeys: Array<string> = []
 const noValues: Array<AttributeValue> = []
 const noEvents: ReadonlyArray<EventData> = []
 const noLinks: ReadonlyArray<LinkData> = []
-
-/** What the spans of one local trace share. */
-export class LocalTrace implements LocalTraceShape {
-  openSpans = 0
-  rootEnded = false
-  held: unknown = undefined
-  root: TelemetrySpan | undefined = undefined
-  readonly clock: TraceClock.TraceClock
-
-  constructor(clock: TraceClock.TraceClock) {
-    this.clock = clock
-  }
-}
-
-class Started {
-  readonly _tag = "Started"
-  #span: TelemetrySpan
-
-  constructor(span: TelemetrySpan) {
-    this.#span = span
-  }
-
-  get startTime(): bigint {
-    return TraceClock.toBigInt(this.#span.startSeconds, this.#span.startNanos)
-  }
-}
 
 /** A span that records. Its fields are set by the constructor: initializers of fields cost more. */
 export class TelemetrySpan implements Tracer.Span, EndedSpan {
@@ -252,16 +197,7 @@ export class TelemetrySpan implements Tracer.Span, EndedSpan {
   }
 
   get status(): Tracer.SpanStatus {
-    return this.ended ? this.endedStatus() : (new Started(this) as Tracer.SpanStatus)
-  }
-
-  private endedStatus(): Tracer.SpanStatus {
-    return {
-      _tag: "Ended",
-      startTime: TraceClock.toBigInt(this.startSeconds, this.startNanos),
-      endTime: TraceClock.toBigInt(this.endSeconds, this.endNanos),
-      exit: this.exit ?? (this.statusCode === 2 ? Exit.die(this.statusMessage ?? "Unknown error") : Exit.void)
-    }
+    return this.ended ? SpanStatus.ended(this) : SpanStatus.started(this)
   }
 
   /** A copy: raw until the span is sealed. */
@@ -333,7 +269,8 @@ export class TelemetrySpan implements Tracer.Span, EndedSpan {
   private takeAll(record: Readonly<Record<string, unknown>>): void {
     const keys = Object.keys(record)
     const { length } = keys
-    const values = new Array<AttributeValue>(length)
+    // A copy, because it has the length that is needed; all of it is written over.
+    const values = keys.slice() as Array<AttributeValue>
     let complete = length <= this.core.rules.limits.attributeCount
     for (let i = 0; i < length; i++) {
       const value = record[keys[i]!]
@@ -448,7 +385,7 @@ export class TelemetrySpan implements Tracer.Span, EndedSpan {
     this.endNanos = early ? this.startNanos : nanos
     if (exit !== undefined) {
       this.exit = exit
-      if (exit._tag === "Failure") this.fail(exit)
+      if (exit._tag === "Failure") SpanFailure.record(this, exit.cause)
     }
     if (this.core.ending !== undefined) this.core.ending(this)
     this.ended = true
@@ -464,93 +401,10 @@ export class TelemetrySpan implements Tracer.Span, EndedSpan {
     this.core.ended(this)
   }
 
-  private fail(exit: Exit.Failure<unknown, unknown>): void {
-    const { cause } = exit
-    if (SpanFailure.isInterruption(cause)) {
-      this.putFirst("effect.fiber.interrupted", true)
-      return
-    }
-    const type = SpanFailure.errorType(cause)
-    if (type === undefined) return
-    if (!this.attributeKeys.includes("error.type")) this.putFirst("error.type", type)
-    if (this.expected || this.statusCode !== 0) return
-    this.statusCode = 2
-    this.statusMessage = SpanFailure.message(cause)
-  }
-
   seal(more?: Readonly<Record<string, unknown>>): SpanData {
     if (!this.sealed) SpanSeal.seal(this, more)
     return this
   }
-}
-
-/** A span that does not record: nothing of what is set on it is kept. */
-export class UnsampledSpan implements Tracer.Span {
-  declare readonly _tag: "Span"
-  declare readonly sampled: false
-  declare readonly status: Tracer.SpanStatus
-  declare readonly attributes: ReadonlyMap<string, unknown>
-  declare readonly links: ReadonlyArray<Tracer.SpanLink>
-  declare readonly isRecording: false
-  declare readonly core: SpanCore
-  declare readonly name: string
-  declare readonly parentSpan: Tracer.AnySpan | undefined
-  declare readonly annotations: Context.Context<never>
-  declare readonly kindCode: KindCode
-  declare readonly traceId: string
-  declare readonly traceFlags: number
-  declare readonly traceStateObject: Otel.TraceState | undefined
-  declare ownId: string | undefined
-  declare face: Otel.Span | undefined
-  declare otelContext: Otel.Context | undefined
-
-  constructor(
-    core: SpanCore,
-    name: string,
-    parent: Tracer.AnySpan | undefined,
-    annotations: Context.Context<never>,
-    kindCode: KindCode,
-    traceId: string,
-    traceFlags: number,
-    traceState: Otel.TraceState | undefined
-  ) {
-    this.core = core
-    this.name = name
-    this.parentSpan = parent
-    this.annotations = annotations
-    this.kindCode = kindCode
-    this.traceId = traceId
-    this.traceFlags = traceFlags
-    this.traceStateObject = traceState
-    this.ownId = undefined
-    this.face = undefined
-    this.otelContext = undefined
-  }
-
-  get spanId(): string {
-    return (this.ownId ??= this.core.ids.spanId())
-  }
-
-  get kind(): Tracer.SpanKind {
-    return kinds[this.kindCode]!
-  }
-
-  get parent(): Option.Option<Tracer.AnySpan> {
-    return Option.fromUndefinedOr(this.parentSpan)
-  }
-
-  get traceState(): string | undefined {
-    return this.traceStateObject?.serialize()
-  }
-
-  get span(): Otel.Span {
-    return (this.face ??= this.core.nonRecording(this))
-  }
-
-  attribute(): void {}
-  event(): void {}
-  addLinks(): void {}
-  end(): void {}
 }
 
 /** Whether an object's own properties are all that enumerating it would find. */
@@ -559,19 +413,7 @@ const isPlain = (record: object): boolean => {
   return prototype === Object.prototype || prototype === null
 }
 
-const constants = (prototype: object, values: Readonly<Record<string, unknown>>): void => {
-  for (const key of Object.keys(values))
-    Object.defineProperty(prototype, key, { value: values[key], enumerable: false })
-}
-
-constants(TelemetrySpan.prototype, { _tag: "Span", [OtelSpanTypeId]: OtelSpanTypeId })
-constants(UnsampledSpan.prototype, {
-  _tag: "Span",
-  [OtelSpanTypeId]: OtelSpanTypeId,
-  sampled: false,
-  isRecording: false,
-  // Ended, as the status of Effect's own disabled spans: who asks before setting attributes need not make them.
-  status: { _tag: "Ended", startTime: 0n, endTime: 0n, exit: Exit.void },
-  attributes: new Map(),
-  links: []
+Object.defineProperties(TelemetrySpan.prototype, {
+  _tag: { value: "Span" },
+  [SpanContext.OtelSpanTypeId]: { value: SpanContext.OtelSpanTypeId }
 })

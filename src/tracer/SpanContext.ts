@@ -27,6 +27,9 @@ export const SAMPLED = 0x01
 /** The right-most seven bytes of the trace id are random (W3C Trace Context, level 2). */
 export const RANDOM = 0x02
 
+/** The key by which `@effect/opentelemetry` knows spans that hold a span of OpenTelemetry. */
+export const OtelSpanTypeId = "~@effect/opentelemetry/OtelTracer/OtelSpan"
+
 export const emptyAnnotations: Context.Context<never> = Context.empty()
 
 /** A span of OpenTelemetry that was active where a span of Effect started, and so became its parent. */

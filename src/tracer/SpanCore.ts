@@ -6,7 +6,8 @@
 import type * as Otel from "@opentelemetry/api"
 import type { Rules } from "./AttributeValue.ts"
 import type { Ids } from "./Ids.ts"
-import type { TelemetrySpan, UnsampledSpan } from "./Span.ts"
+import type { TelemetrySpan } from "./Span.ts"
+import type { UnsampledSpan } from "./UnsampledSpan.ts"
 
 /** The library whose spans these are. */
 export interface InstrumentationScope {
@@ -32,4 +33,12 @@ export interface SpanCore {
   readonly ended: (span: TelemetrySpan) => void
   readonly face: (span: TelemetrySpan) => Otel.Span
   readonly nonRecording: (span: UnsampledSpan) => Otel.Span
+}
+
+/** An event as it was given. */
+export interface RawEvent {
+  readonly name: string
+  readonly seconds: number
+  readonly nanos: number
+  readonly attributes: Readonly<Record<string, unknown>> | undefined
 }

@@ -17,6 +17,7 @@
  * @see https://opentelemetry.io/docs/specs/semconv/attributes-registry/error/
  */
 import * as Cause from "effect/Cause"
+import type { TelemetrySpan } from "./Span.ts"
 
 /** What the conventions name a failure that has no better name. */
 export const OTHER = "_OTHER"
@@ -114,4 +115,18 @@ export const message = (cause: Cause.Cause<unknown>): string | undefined => {
   } catch {
     return described(reason).message
   }
+}
+
+/** Says on a span that is about to end what its failure was. The events wait until it is sealed. */
+export const record = (span: TelemetrySpan, cause: Cause.Cause<unknown>): void => {
+  if (isInterruption(cause)) {
+    span.putFirst("effect.fiber.interrupted", true)
+    return
+  }
+  const type = errorType(cause)
+  if (type === undefined) return
+  if (!span.attributeKeys.includes("error.type")) span.putFirst("error.type", type)
+  if (span.expected || span.statusCode !== 0) return
+  span.statusCode = 2
+  span.statusMessage = message(cause)
 }

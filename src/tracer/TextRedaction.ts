@@ -64,8 +64,8 @@ const userInfo = (text: string): string => {
 
 // A name after something that separates. Names are short, so that the search takes time linear in the text.
 const parameterName = /(^|[?&;,\s"'`{([<>|]|%3F|%26)([\w.\-%[\]]{1,128})=/gi
-const urlValue = /[^&#\s"<>`]*/y
-const plainValue = /"[^"]*"|'[^']*'|[^&;,\s"'`<>|})]*/y
+const urlValue = /"[^"]*"|'[^']*'(?=[&#\s"<>`]|$)|["']?[^&#\s"<>`]*/y
+const plainValue = /"[^"]*"|'[^']*'|["']?[^&;,\s"'`<>|})]*/y
 
 const parameters = (text: string, rules: TextRules): string => {
   let out = ""
@@ -77,12 +77,13 @@ const parameters = (text: string, rules: TextRules): string => {
     const plain = name.includes("%") ? decode(name) : name
     if (!(inUrl ? rules.isSecretParameter(plain) : rules.isSecretKey(plain))) continue
     const start = parameterName.lastIndex
-    const value = inUrl && text[start] !== '"' && text[start] !== "'" ? urlValue : plainValue
+    const value = inUrl ? urlValue : plainValue
     value.lastIndex = start
     const found = value.exec(text)?.[0] ?? ""
-    if (found === "" || found === replacement) continue
-    const quote = found[0] === '"' || found[0] === "'" ? found[0] : ""
-    out += `${text.slice(copied, start)}${quote}${replacement}${quote}`
+    const quote = found.length > 1 && (found[0] === '"' || found[0] === "'") && found.endsWith(found[0]) ? found[0] : ""
+    const redacted = `${quote}${replacement}${quote}`
+    if (found === "" || found === redacted) continue
+    out += text.slice(copied, start) + redacted
     copied = start + found.length
     parameterName.lastIndex = copied
   }
@@ -111,8 +112,10 @@ const properties = (text: string, rules: TextRules): string => {
     const start = propertyName.lastIndex
     const end = endOfValue(text, start, escape.length)
     const value = text.slice(start, end)
-    if (value === "" || value === "null" || value.includes(replacement)) continue
-    out += `${text.slice(copied, start)}${escape}"${replacement}${escape}"`
+    const redacted = `${escape}"${replacement}${escape}"`
+    if (value === "" || value === "null" || value === redacted || value === `${escape}"[${replacement}]${escape}"`)
+      continue
+    out += text.slice(copied, start) + redacted
     copied = end
     propertyName.lastIndex = end
   }
@@ -162,7 +165,7 @@ const header = new RegExp(
 
 const headers = (text: string): string => text.replace(header, `$1$2${replacement}`)
 
-const credential = /\b(bearer|basic)(\s{1,8})([\w.~+/\-]{8,}={0,2})/gi
+const credential = /\b(bearer|basic)(\s{1,8})([\w.~+/-]{8,}={0,2})/gi
 
 /** A word of a sentence is no credential: those have digits, capitals inside, or the padding of base 64. */
 const credentials = (text: string): string =>

@@ -37,6 +37,21 @@ export const defaultClock: Clock.Clock = Context.get(Context.empty(), Clock.Cloc
 /** Beyond this the wall clock was set, and a new local trace follows it. */
 const reanchorMillis = 1000
 
+/** Wall time in nanoseconds where `performance.now()` was zero: of several readings, that with the least time between its two halves. */
+const measureOrigin = (): bigint => {
+  let origin = 0n
+  let least = Infinity
+  for (let i = 0; i < 8; i++) {
+    const before = performance.now()
+    const wall = defaultClock.currentTimeNanosUnsafe()
+    const between = performance.now() - before
+    if (between >= least) continue
+    least = between
+    origin = wall - BigInt(Math.round((before + between / 2) * 1e6))
+  }
+  return origin
+}
+
 class LiveClock implements TraceClock {
   readonly live = true
   seconds = 0
@@ -46,9 +61,7 @@ class LiveClock implements TraceClock {
   readonly originNanos: number
 
   constructor() {
-    const elapsed = performance.now()
-    const wall = defaultClock.currentTimeNanosUnsafe()
-    const origin = wall - BigInt(Math.round(elapsed * 1e6))
+    const origin = measureOrigin()
     this.originSeconds = Number(origin / 1_000_000_000n)
     this.originNanos = Number(origin % 1_000_000_000n)
   }

@@ -25,7 +25,8 @@ import type * as Scope from "effect/Scope"
 import type * as EffectTracer from "effect/Tracer"
 import * as OtelContext from "./OtelContext.ts"
 import { momentOf } from "./ReadableSpan.ts"
-import { type KindCode, TelemetrySpan } from "./Span.ts"
+import { TelemetrySpan } from "./Span.ts"
+import type { KindCode } from "./SpanKind.ts"
 import * as SpanContext from "./SpanContext.ts"
 import * as TraceAttributes from "./TraceAttributes.ts"
 import * as TraceClock from "./TraceClock.ts"
@@ -132,10 +133,15 @@ class LibraryTracer implements Otel.Tracer {
   }
 }
 
-/** As in the SDK: `null` is no value. */
+/** As in the SDK: without a name or a value it is no attribute. */
 const definedOf = (attributes: Otel.Attributes | undefined): Readonly<Record<string, unknown>> | undefined => {
-  if (attributes === undefined || !Object.values(attributes).includes(null as never)) return attributes
-  return Object.fromEntries(Object.entries(attributes).filter(([, value]) => value !== null))
+  if (attributes === undefined) return undefined
+  for (const key in attributes) {
+    if (key === "" || attributes[key] === null) {
+      return Object.fromEntries(Object.entries(attributes).filter(([name, value]) => name !== "" && value !== null))
+    }
+  }
+  return attributes
 }
 
 /** Outside of any fiber, a span carries what its parent carries. */

@@ -8,38 +8,42 @@ import { withSpan } from "../../src/tracer/withSpan.ts"
 import { attributesOf, collect } from "./support.ts"
 
 describe("names that say that their value is a secret", () => {
-  it.each([
-    ...["password", "db.password", "user.passwd", "PWD", "passphrase", "userPassword", "PASSWORD_HASH"],
-    ...["secret", "client_secret", "clientSecret", "AWS_SECRET_ACCESS_KEY", "aws.secretAccessKey"],
-    ...[
-      "token",
-      "access_token",
-      "accessToken",
-      "x-auth-token",
-      "refreshToken",
-      "id_token",
-      "csrfToken",
-      "X-Amz-Security-Token"
-    ],
-    ...["authorization", "http.request.header.authorization", "Proxy-Authorization"],
-    ...["cookie", "set-cookie", "http.response.header.set-cookie", "Cookies"],
-    ...["api_key", "apiKey", "x-api-key", "X-API-Key", "apikey", "APIKey", "gorse.api.key"],
-    ...["private_key", "privateKey", "signing-key", "encryption.key", "access_key_id", "ssh_key"],
-    ...["credentials", "credential", "X-Amz-Credential", "X-Amz-Signature", "Signature", "sig", "jwt", "bearer"],
-    ...["connection_string", "ConnectionString", "dsn", "PHPSESSID", "connect.sid", "sessionid.session_id"],
-    ...["credit_card", "cardNumber", "card_number", "cvv", "ssn", "otp", "verification_code"],
-    ...["db.query.parameter.0", "db.query.parameter.name", "db.operation.parameter.id"]
-  ])("%s", (name) => {
+  it.each(
+    [
+      ["password", "db.password", "user.passwd", "PWD", "passphrase", "userPassword", "PASSWORD_HASH"],
+      ["secret", "client_secret", "clientSecret", "AWS_SECRET_ACCESS_KEY", "aws.secretAccessKey"],
+      [
+        "token",
+        "access_token",
+        "accessToken",
+        "x-auth-token",
+        "refreshToken",
+        "id_token",
+        "csrfToken",
+        "X-Amz-Security-Token"
+      ],
+      ["authorization", "http.request.header.authorization", "Proxy-Authorization"],
+      ["cookie", "set-cookie", "http.response.header.set-cookie", "Cookies"],
+      ["api_key", "apiKey", "x-api-key", "X-API-Key", "apikey", "APIKey", "gorse.api.key"],
+      ["private_key", "privateKey", "signing-key", "encryption.key", "access_key_id", "ssh_key"],
+      ["credentials", "credential", "X-Amz-Credential", "X-Amz-Signature", "Signature", "sig", "jwt", "bearer"],
+      ["connection_string", "ConnectionString", "dsn", "PHPSESSID", "connect.sid", "sessionid.session_id"],
+      ["credit_card", "cardNumber", "card_number", "cvv", "ssn", "otp", "verification_code"],
+      ["db.query.parameter.0", "db.query.parameter.name", "db.operation.parameter.id"]
+    ].flat()
+  )("%s", (name) => {
     assert.isTrue(SecretNames.isSecret(name))
   })
 
-  it.each([
-    ...["cache.key", "s3.key", "aws.s3.key", "key", "keyboard", "monkey", "user.id", "session.id", "request.id"],
-    ...["gen_ai.usage.input_tokens", "token_count", "tokenType", "gen_ai.token.type", "max_tokens", "token.limit"],
-    ...["author", "authored_by", "post.author", "authority", "passenger", "compass", "bypass", "secretary"],
-    ...["http.route", "url.path", "feed.type", "signal", "design", "side", "code.function.name", "db.query.text"],
-    ...["http.request.header.accept", "description", "error.message", "", "."]
-  ])("not %s", (name) => {
+  it.each(
+    [
+      ["cache.key", "s3.key", "aws.s3.key", "key", "keyboard", "monkey", "user.id", "session.id", "request.id"],
+      ["gen_ai.usage.input_tokens", "token_count", "tokenType", "gen_ai.token.type", "max_tokens", "token.limit"],
+      ["author", "authored_by", "post.author", "authority", "passenger", "compass", "bypass", "secretary"],
+      ["http.route", "url.path", "feed.type", "signal", "design", "side", "code.function.name", "db.query.text"],
+      ["http.request.header.accept", "description", "error.message", "", "."]
+    ].flat()
+  )("not %s", (name) => {
     assert.isFalse(SecretNames.isSecret(name))
   })
 
@@ -135,12 +139,10 @@ describe("secrets in texts", () => {
     "what stands in a URL's place for credentials is never shown",
     { user: Schema.String, secret: Schema.String },
     ({ user, secret }) => {
-      const password = encodeURIComponent(secret.toWellFormed())
-      if (password.length < 4 || "REDACTED".includes(password)) return
-      const url = `https://${encodeURIComponent(user.toWellFormed())}:${password}@example.org/p?access_token=${password}&a=1`
-      assert.notInclude(
-        Redaction.defaults.text(url).replaceAll("REDACTED", "").replace("example.org/p?access_token=&a=1", ""),
-        password
+      const [name, password] = [user, secret].map((text) => encodeURIComponent(text.toWellFormed()))
+      assert.strictEqual(
+        Redaction.defaults.text(`https://${name}:${password}@example.org/p?access_token=${password}&a=1#b`),
+        `https://REDACTED:REDACTED@example.org/p?access_token=${password === "" ? "" : "REDACTED"}&a=1#b`
       )
     }
   )

@@ -1,6 +1,7 @@
 /** A tracer with a collector of its own, for the tests of the tracer itself. */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import type { TelemetrySpan } from "../../src/tracer/Span.ts"
 import type { EndedSpan } from "../../src/tracer/SpanReceiver.ts"
@@ -43,7 +44,15 @@ export const collector = (more: Partial<Tracer.ProcessorReceiver> = {}): Collect
 
 type Options = Omit<Tracer.TracerOptions, "receiver">
 
-/** Runs an effect under a tracer and gives what was collected. */
+/** An assertion that failed inside of an effect under test fails the test. */
+const failedAssertion = (exit: Exit.Exit<unknown, unknown>): unknown =>
+  Exit.isFailure(exit)
+    ? exit.cause.reasons
+        .map((reason) => (reason._tag === "Die" ? reason.defect : undefined))
+        .find((defect) => defect instanceof Error && defect.name === "AssertionError")
+    : undefined
+
+/** Runs an effect under a tracer and gives what was collected, however the effect ended. */
 export const collect = <A, E, R>(
   effect: Effect.Effect<A, E, R>,
   options: Options & { readonly receiver?: Partial<Tracer.ProcessorReceiver> } = {}
@@ -54,7 +63,10 @@ export const collect = <A, E, R>(
     return effect.pipe(
       Effect.provide(Tracer.layer({ ...rest, receiver: collected.receiver })),
       Effect.exit,
-      Effect.as(collected)
+      Effect.flatMap((exit) => {
+        const failed = failedAssertion(exit)
+        return failed === undefined ? Effect.succeed(collected) : Effect.die(failed)
+      })
     )
   })
 

@@ -185,7 +185,7 @@ describe("withSpan and fn mean what Effect's mean", () => {
 
 /** The lines of this file that a pretty-printed cause names. */
 const locations = (cause: Cause.Cause<unknown>): ReadonlyArray<string> =>
-  [...Cause.pretty(cause).matchAll(/at (\S+|\S+ \(definition\)) \(.*withSpan\.test\.ts:(\d+):\d+\)/g)].map(
+  [...Cause.pretty(cause).matchAll(/at (\S+(?: \(definition\))?) \([^()]*withSpan\.test\.ts:(\d+):\d+\)/g)].map(
     (match) => `${match[1]}:${match[2]}`
   )
 

@@ -70,6 +70,11 @@ const classify = (exit: Exit.Exit<unknown, Reason>): CircuitBreaker.Outcome => {
     case "Timeout":
     case "RateLimited":
       return CircuitBreaker.failure({ retryAfter: retryAfterOf(failure.value) })
+    case "InvalidRequest":
+      // Refused here, before it was sent: that says nothing about the service.
+      return failure.value.status === undefined && failure.value.code === undefined
+        ? CircuitBreaker.ignored
+        : CircuitBreaker.success
     default:
       return CircuitBreaker.success
   }

@@ -50,6 +50,7 @@
  */
 import type * as Duration from "effect/Duration"
 import type * as Effect from "effect/Effect"
+import type * as Exit from "effect/Exit"
 import type * as Scope from "effect/Scope"
 import type * as Stream from "effect/Stream"
 import type * as Tracer from "effect/Tracer"
@@ -166,8 +167,16 @@ export interface Call {
   readonly span: Tracer.Span | undefined
   /** Sets an attribute of the operation's span; costs nothing where it does not record. */
   readonly annotate: (key: string, value: string | number | boolean | undefined) => void
-  /** Ends the span of a scoped operation before its scope closes: the body has been read. Later calls do nothing. */
+  /** When the operation's deadline passes, in milliseconds since the epoch: for what is read after the call has answered. */
+  readonly deadlineAt: number
+  /** How long the operation may take in all, in milliseconds. */
+  readonly deadlineMillis: number
+  /** Ends the span of a scoped operation before its scope closes: the body has been read. What follows does nothing. */
   readonly complete: Effect.Effect<void>
+  /** Ends the span of a scoped operation as failed: reading the body failed. */
+  readonly fail: (reason: Reason) => Effect.Effect<void>
+  /** Ends the span of a scoped operation with any exit (an interruption). */
+  readonly end: (exit: Exit.Exit<unknown, unknown>) => Effect.Effect<void>
 }
 
 /** The bare call of a client for an entry: no span, no retry, failing with a reason. */

@@ -10,6 +10,7 @@ import * as Exit from "effect/Exit"
 import * as Schedule from "effect/Schedule"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
+import * as TracerModule from "effect/Tracer"
 import type * as Tracer from "effect/Tracer"
 import { isRecording, markExpected, recordingSpan } from "../tracer/Recording.ts"
 import { withSpan } from "../tracer/withSpan.ts"
@@ -139,7 +140,10 @@ const method = (operation: Compiled, call: AnyCall, runtime: Runtime) => {
   }
 }
 
-const noComplete: Effect.Effect<void> = Effect.void
+/** Ends the span of an operation that outlives its call. */
+type End = (exit: Exit.Exit<unknown, unknown>) => Effect.Effect<void>
+
+const noEnd: End = () => Effect.void
 
 /** The call with everything around it but its span, which is the fiber's current one. */
 const perform = (
@@ -147,14 +151,16 @@ const perform = (
   call: AnyCall,
   runtime: Runtime,
   input: unknown,
-  complete: Effect.Effect<void> = noComplete
+  end: End = noEnd
 ): Effect.Effect<unknown, AnyServiceError, Scope.Scope> =>
   Effect.withFiber((fiber) => {
     const span = recordingSpan(fiber)
-    const attempt = oneAttempt(operation, runtime, call(input, callOf(span, complete)))
     const asked = fiber.getRef(RetryPolicy.Current)
     const policy = asked === undefined ? runtime.policy : RetryPolicy.make(asked, runtime.policy)
     const startMillis = fiber.getRef(Clock.Clock).currentTimeMillisUnsafe()
+    const fail = (reason: Reason) => end(Exit.fail(failed(operation, runtime, span, fiber, reason)))
+    const handle = new CallHandle(span, startMillis + runtime.deadlineMillis, runtime.deadlineMillis, end, fail)
+    const attempt = oneAttempt(operation, runtime, call(input, handle))
     const attempts = Effect.catch(attempt, (reason) =>
       mayRetry(operation, runtime, policy, input, startMillis, fiber, reason)
         ? retrying(operation, runtime, policy, input, startMillis, span, attempt, reason)
@@ -172,13 +178,35 @@ const perform = (
 
 type AnyFiber = Parameters<Parameters<typeof Effect.withFiber>[0]>[0]
 
-const callOf = (span: Tracer.Span | undefined, complete: Effect.Effect<void>): Call => ({
-  span,
-  annotate: (key, value) => {
-    if (span !== undefined && value !== undefined) span.attribute(key, value)
-  },
-  complete
-})
+class CallHandle implements Call {
+  readonly span: Tracer.Span | undefined
+  readonly deadlineAt: number
+  readonly deadlineMillis: number
+  readonly end: End
+  readonly fail: (reason: Reason) => Effect.Effect<void>
+
+  constructor(
+    span: Tracer.Span | undefined,
+    deadlineAt: number,
+    deadlineMillis: number,
+    end: End,
+    fail: (reason: Reason) => Effect.Effect<void>
+  ) {
+    this.span = span
+    this.deadlineAt = deadlineAt
+    this.deadlineMillis = deadlineMillis
+    this.end = end
+    this.fail = fail
+  }
+
+  annotate(key: string, value: string | number | boolean | undefined): void {
+    if (this.span !== undefined && value !== undefined) this.span.attribute(key, value)
+  }
+
+  get complete(): Effect.Effect<void> {
+    return this.end(Exit.void)
+  }
+}
 
 const oneAttempt = (
   operation: Compiled,
@@ -313,13 +341,13 @@ const scoped = (
       if (isRecording(span)) {
         for (const [key, value] of Object.entries(options.attributes())) span.attribute(key, value)
       }
-      const end = (exit: Exit.Exit<unknown, unknown>) =>
+      const end: End = (exit) =>
         Effect.clockWith((clock) =>
           Effect.sync(() => {
             if (span.status._tag === "Started") span.end(clock.currentTimeNanosUnsafe(), exit)
           })
         )
-      const body = perform(operation, call, runtime, input, end(Exit.void))
+      const body = perform(operation, call, runtime, input, end)
       const exit = yield* Effect.exit(restore(Effect.withParentSpan(body, span, { captureStackTrace: false })))
       if (Exit.isFailure(exit)) yield* end(exit)
       else yield* Scope.addFinalizerExit(scope, end)
@@ -327,7 +355,7 @@ const scoped = (
     })
   )
 
-/** A streaming operation: its span ends with the stream and counts what passed. */
+/** A streaming operation: its span ends with the stream, is the parent of what happens in it, and counts what passed. */
 const streamed = (
   operation: Compiled,
   call: AnyCall,
@@ -339,14 +367,17 @@ const streamed = (
     Effect.gen(function* () {
       let count = 0
       let span: Tracer.Span | undefined
-      const capture: AnyCall = (value, info) => {
-        span = info.span
-        return call(value, info)
-      }
+      let parent: Tracer.AnySpan | undefined
+      const capture: AnyCall = (value, info) =>
+        Effect.withFiber((fiber) => {
+          span = info.span
+          parent = fiber.cache.span
+          return call(value, info)
+        })
       // Finalizers run in reverse order: the count is set before the span ends.
       const opened = (yield* scoped(operation, capture, runtime, input, options)) as Stream.Stream<unknown, Reason>
       yield* Effect.addFinalizer(() => Effect.sync(() => span?.attribute("result.item_count", count)))
-      return opened.pipe(
+      const counted = opened.pipe(
         Stream.tap(() =>
           Effect.sync(() => {
             count++
@@ -356,5 +387,6 @@ const streamed = (
           Stream.fromEffect(Effect.withFiber((fiber) => Effect.fail(failed(operation, runtime, span, fiber, reason))))
         )
       )
+      return parent === undefined ? counted : Stream.provideService(counted, TracerModule.ParentSpan, parent)
     })
   )

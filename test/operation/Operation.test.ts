@@ -293,6 +293,31 @@ describe("Operation", () => {
     }).pipe(Effect.scoped, Effect.provide(TestTelemetry.layer()))
   )
 
+  it.effect("what happens while a stream is read is under its span", () =>
+    Effect.gen(function* () {
+      const page = Effect.succeed(1).pipe(Effect.withSpan("GET"))
+      const geo = yield* Operation.implement(table, {
+        ...failing().bare,
+        walk: () => Effect.succeed(Stream.fromEffect(page))
+      })
+      yield* Stream.runDrain(geo.walk({ place: "Oslo" }))
+      yield* TestTelemetry.expectTrace({ name: "geo.walk", children: ["GET"] })
+    }).pipe(Effect.scoped, Effect.provide(TestTelemetry.layer()))
+  )
+
+  it.effect("what was refused before it was sent says nothing about the service: an open circuit stays open", () =>
+    Effect.gen(function* () {
+      const refused = new InvalidRequest({ message: "refused here" })
+      const client = failing(down(true), refused, down(true))
+      const geo = yield* Operation.implement(table, client.bare, {
+        retry: { attempts: 1 },
+        circuit: { failures: 2, openDuration: "10 seconds" }
+      })
+      for (let i = 0; i < 3; i++) yield* Effect.flip(geo.locate({ place: "Oslo" }))
+      assert.strictEqual((yield* Effect.flip(geo.locate({ place: "Oslo" }))).reason._tag, "CircuitOpen")
+    }).pipe(Effect.scoped, Effect.provide(TestTelemetry.layer()))
+  )
+
   it.effect("a stream that fails on the way fails with the service's error, and so does its span", () =>
     Effect.gen(function* () {
       const geo = yield* Operation.implement(table, {

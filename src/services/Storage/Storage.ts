@@ -30,7 +30,6 @@
  * @see https://docs.aws.amazon.com/AmazonS3/latest/API/API_Operations_Amazon_Simple_Storage_Service.html
  * @see https://opentelemetry.io/docs/specs/semconv/object-stores/s3/
  */
-import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -40,7 +39,6 @@ import * as Stream from "effect/Stream"
 import * as Attributes from "../../operation/Attributes.ts"
 import * as Operation from "../../operation/Operation.ts"
 import * as RetryPolicy from "../../operation/RetryPolicy.ts"
-import { BodyDeadline } from "./BodyDeadline.ts"
 import { StorageError } from "./StorageError.ts"
 
 export { StorageError } from "./StorageError.ts"
@@ -343,7 +341,6 @@ export const defaultDeadline: Duration.Input = "5 minutes"
 /** @internal */
 export const make = (bucketName: string, calls: StorageCalls, options: StorageOptions = {}) => {
   const deadline = options.deadline ?? defaultDeadline
-  const deadlineMillis = Duration.toMillis(Duration.fromInputUnsafe(deadline))
   return Effect.map(
     Operation.implement(operations, calls, {
       ...options,
@@ -366,14 +363,7 @@ export const make = (bucketName: string, calls: StorageCalls, options: StorageOp
                   { attempts: 1 }
                 )
               )
-        },
-        getObject: (input) =>
-          Effect.flatMap(Clock.currentTimeMillis, (now) =>
-            Effect.provideService(client.getObject(input), BodyDeadline, {
-              deadlineMillis,
-              endsAt: now + deadlineMillis
-            })
-          )
+        }
       })
   )
 }

@@ -15,7 +15,6 @@ import * as Stream from "effect/Stream"
 import type { Readable } from "node:stream"
 import type { Call } from "../../operation/Operation.ts"
 import { InvalidRequest, type Reason, Timeout } from "../../operation/Reason.ts"
-import { BodyDeadline } from "./BodyDeadline.ts"
 import { StorageError } from "./StorageError.ts"
 
 /** What was opened. */
@@ -36,38 +35,43 @@ const failure = (reason: Reason): StorageError => new StorageError({ operation: 
 export const stream = (open: OpenBody): Effect.Effect<Stream.Stream<Uint8Array, StorageError>, never, Scope.Scope> =>
   Effect.gen(function* () {
     const { call, readable } = open
-    const { deadlineMillis, endsAt } = yield* BodyDeadline
     let expired: Timeout | undefined
     let isRead = false
     // Between opening and reading nobody listens: an error of the connection there must not be an uncaught one.
     readable.on("error", () => {})
     yield* Effect.addFinalizer(() => Effect.sync(() => readable.destroy()))
 
-    const end = (exit: Exit.Exit<unknown, StorageError>): Effect.Effect<void> =>
-      Effect.clockWith((clock) =>
-        Effect.sync(() => {
-          readable.destroy()
-          const { span } = call
-          if (span === undefined || span.status._tag !== "Started") return
-          const error = Exit.isFailure(exit) ? Option.getOrUndefined(Cause.findErrorOption(exit.cause)) : undefined
-          if (error !== undefined) span.attribute("external.error.retryable", error.isRetryable)
-          span.end(clock.currentTimeNanosUnsafe(), exit)
-        })
+    const failWith = (reason: Reason): Effect.Effect<void> =>
+      Effect.andThen(
+        Effect.sync(() => readable.destroy()),
+        call.fail(reason)
       )
 
+    const endWith = (exit: Exit.Exit<unknown, StorageError>): Effect.Effect<void> => {
+      if (Exit.isSuccess(exit)) return call.complete
+      const error = Cause.findErrorOption(exit.cause)
+      // The reader's own failure arrives here too; it is no reason of ours.
+      return Option.isSome(error) && error.value instanceof StorageError
+        ? failWith(error.value.reason)
+        : Effect.andThen(
+            Effect.sync(() => readable.destroy()),
+            call.end(exit)
+          )
+    }
+
     const expire = Effect.suspend(() => {
-      const duration = Duration.millis(deadlineMillis)
+      const duration = Duration.millis(call.deadlineMillis)
       expired = new Timeout({
         message: `s3 did not give the whole body within ${Duration.format(duration)}, the limit of the operation`,
         duration
       })
-      return end(Exit.fail(failure(expired)))
+      return failWith(expired)
     })
     const timer =
-      endsAt === Infinity
+      call.deadlineAt === Infinity
         ? undefined
         : yield* Effect.forkScoped(
-            Effect.andThen(Effect.sleep(Math.max(0, endsAt - (yield* Clock.currentTimeMillis))), expire)
+            Effect.andThen(Effect.sleep(Math.max(0, call.deadlineAt - (yield* Clock.currentTimeMillis))), expire)
           )
 
     return Stream.suspend(() => {
@@ -82,10 +86,7 @@ export const stream = (open: OpenBody): Effect.Effect<Stream.Stream<Uint8Array, 
         failure(expired ?? open.reasonOf(error))
       ).pipe(
         Stream.onExit((exit) =>
-          Effect.andThen(
-            Exit.isSuccess(exit) ? call.complete : end(exit),
-            timer === undefined ? Effect.void : Fiber.interrupt(timer)
-          )
+          Effect.andThen(endWith(exit), timer === undefined ? Effect.void : Fiber.interrupt(timer))
         )
       )
     })

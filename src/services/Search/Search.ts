@@ -234,7 +234,7 @@ export interface ScanInput extends Omit<Types.SearchInput, "from" | "after" | "p
  * **Gotchas**
  *
  * A stream that is not read to its end leaves the state to its `keepAlive`. On OpenSearch the order is completed by `_id`,
- * which has to be loaded into its memory.
+ * which has to be loaded into its memory. Elasticsearch does not go on in an order by a boolean field that some documents lack.
  */
 export const scan = (input: ScanInput): Stream.Stream<Types.Hit, SearchError, Search> => {
   const { keepAlive = "1 minute", size = 1000, ...rest } = input

@@ -9,7 +9,8 @@
  *
  * **Gotchas**
  *
- * OpenSearch does not understand what this client speaks; for it there is `SearchOpenSearch`.
+ * OpenSearch does not understand what this client speaks; for it there is `SearchOpenSearch`. Nor does Elasticsearch 8, which
+ * answers `media_type_header_exception`: an `InvalidRequest`.
  *
  * **Example** (Falling back while Elasticsearch is away)
  *

@@ -615,7 +615,8 @@ export const searchSuite = (
           operations: Array.from({ length: count }, (_, n) => ({
             action: "index" as const,
             id: `d${String(n).padStart(2, "0")}`,
-            document: n % 5 === 0 ? { status: "none" } : { plays: n % 3, at: "2024-01-01" }
+            document:
+              n % 5 === 0 ? { status: "none" } : { plays: n % 3, rating: n / 2, live: n % 2 === 0, at: "2024-01-01" }
           }))
         })
         yield* TestTelemetry.clear
@@ -624,7 +625,9 @@ export const searchSuite = (
           undefined,
           ["plays"],
           [{ field: "plays", order: "desc", missing: "first" }],
-          ["at", "status"]
+          ["at", "status"],
+          ["rating"],
+          [{ field: "rating", order: "desc", missing: "first" }]
         ] as const) {
           const found = yield* scan({ sort })
           assert.strictEqual(new Set(found.map((hit) => hit.id)).size, count, JSON.stringify(sort))

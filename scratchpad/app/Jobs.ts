@@ -25,7 +25,7 @@ export class Jobs extends Context.Service<
     readonly enqueue: (job: Job) => Effect.Effect<void, SqlError.SqlError>
     /** Tells the worker that there is work: once the transaction is committed. */
     readonly wake: Effect.Effect<void>
-    /** Waits for that; at most five seconds, since other processes may have left work. */
+    /** Waits for that; at most a second, since jobs may be due again, and other processes may have left work. */
     readonly awaken: Effect.Effect<void>
   }
 >()("app/Jobs") {
@@ -41,7 +41,7 @@ export class Jobs extends Context.Service<
             yield* sql`INSERT INTO jobs ${sql.insert({ kind: job.kind, payload: sql.json(job), trace: sql.json(trace) })}`
           }).pipe(Effect.withSpan(`job.enqueue ${job.kind}`, { kind: "producer" }, { captureStackTrace: false })),
         wake: Queue.offer(calls, undefined),
-        awaken: Queue.take(calls).pipe(Effect.timeoutOption("5 seconds"))
+        awaken: Queue.take(calls).pipe(Effect.timeoutOption("1 second"))
       })
     })
   )
@@ -80,7 +80,7 @@ export const worker = <E, R, E2, R2>(options: {
 
       const settle = (id: typeof Taken.Type.id, status: "done" | "failed" | "queued", error?: string) =>
         sql`UPDATE jobs SET status = ${status}, error = ${error ?? null},
-          run_after = now() + attempts * interval '2 seconds' WHERE id = ${id}`
+          run_after = now() + attempts * interval '1 second' WHERE id = ${id}`
 
       const run = Effect.fnUntraced(function* (job: typeof Taken.Type) {
         const failed = (cause: Cause.Cause<E>) =>

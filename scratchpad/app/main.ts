@@ -1,4 +1,10 @@
-/** `npm start`: the reference backend, its demo, and then the backend for whoever wants to play with it. */
+/**
+ * `npm start`: the reference backend, its demo, and then the backend for whoever wants to play with it.
+ *
+ * To read on: `Backend.ts` is the whole as one layer, `Parts.ts` what it runs on, `Server.ts` its routes, which `Api/` has one
+ * by one; `Posts.ts`, `Feed.ts`, `Search.ts`, `Timelines.ts`, `Recommendations.ts` and `Audio.ts` are what it does, `Data/`
+ * the statements, `Jobs.ts` its background jobs. `Command/` is this command: what it says, and the demo.
+ */
 import { Effect, Layer, Logger, Queue } from "effect"
 import { HttpServer } from "effect/http"
 import * as Telemetry from "effect-telemetry/Telemetry"

@@ -3,6 +3,7 @@ import * as ConfigProvider from "effect/ConfigProvider"
 import * as Effect from "effect/Effect"
 import * as HttpServer from "effect/http/HttpServer"
 import * as Layer from "effect/Layer"
+import * as Logger from "effect/Logger"
 import * as Schedule from "effect/Schedule"
 import { backend } from "../../scratchpad/app/Backend.ts"
 import * as TestTelemetry from "../../src/testing/TestTelemetry.ts"
@@ -11,6 +12,7 @@ import * as TestTelemetry from "../../src/testing/TestTelemetry.ts"
 export const backendLayer = (faults = "") =>
   backend({ host: "127.0.0.1", port: 0, faults }).pipe(
     Layer.provide(ConfigProvider.layer(ConfigProvider.fromUnknown({}))),
+    Layer.provide(Logger.layer([])),
     Layer.provideMerge(TestTelemetry.layer())
   )
 
@@ -63,7 +65,7 @@ export const ask = (path: string, options: AskOptions = {}) =>
 /** Waits for what another process, or a background job, does: as long as it takes, up to the test's own limit. */
 export const eventually = <A, E, R>(check: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
   Effect.sandbox(check).pipe(
-    Effect.retry(Schedule.spaced("20 millis").pipe(Schedule.upTo({ duration: "10 seconds" }))),
+    Effect.retry(Schedule.spaced("20 millis").pipe(Schedule.upTo({ duration: "15 seconds" }))),
     Effect.catch((cause) => Effect.failCause(cause))
   )
 

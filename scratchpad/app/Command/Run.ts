@@ -18,32 +18,32 @@ const limitMillis = 10_000
 
 /** Runs an effect whose value is the exit code. */
 export const run = <E>(program: Effect.Effect<number, E>): void => {
-  const fiber = Effect.runFork(program)
-  let endedBy: { readonly signal: NodeJS.Signals | undefined; readonly at: number } | undefined
+  let ending: { readonly signal: NodeJS.Signals | undefined; readonly at: number } | undefined
 
   const end = (signal: NodeJS.Signals | undefined): void => {
-    if (endedBy !== undefined) return
-    endedBy = { signal, at: performance.now() }
+    if (ending !== undefined) return
+    ending = { signal, at: performance.now() }
     setTimeout(() => leave(signal), limitMillis).unref()
     fiber.interruptUnsafe(fiber.id)
   }
 
   const leave = (signal: NodeJS.Signals | undefined): void => {
-    if (signal === undefined) return process.exit(0)
+    if (signal === undefined) process.exit(0)
     process.removeAllListeners(signal)
     process.kill(process.pid, signal)
   }
 
   for (const signal of signals) {
     process.on(signal, () => {
-      if (endedBy === undefined) end(signal)
-      else if (performance.now() - endedBy.at > echoMillis) leave(signal)
+      if (ending === undefined) end(signal)
+      else if (performance.now() - ending.at > echoMillis) leave(signal)
     })
   }
   for (const stream of [process.stdout, process.stderr]) stream.on("error", () => end(undefined))
 
+  const fiber = Effect.runFork(program)
   fiber.addObserver((exit) => {
-    if (endedBy !== undefined) return leave(endedBy.signal)
+    if (ending !== undefined) return leave(ending.signal)
     if (Exit.isFailure(exit)) process.stderr.write(`\n${explain(exit.cause)}\n`)
     process.exit(Exit.isSuccess(exit) ? exit.value : 1)
   })

@@ -80,9 +80,10 @@ export const attempt = <A, E, R>(
         state.url = url
         return headersTo(fiber, url, span)
       },
-      answered: (status, expected = false) => {
+      answered: (status, expected) => {
         state.status = status
-        state.expected = expected
+        // A hook may hand it on as a callback, with whatever comes second there.
+        state.expected = expected === true
       }
     })
     if (!Propagators.isTracing(fiber)) return send(handle(Propagators.sentSpan(fiber)))

@@ -4,7 +4,7 @@
  * A live or embedded layer is imported when it is used, so that only the clients in use are loaded.
  */
 import { Config, Context, Data, Effect, Layer, Option, References, String } from "effect"
-import * as Faults from "effect-telemetry/operation/Faults"
+import { lateFaults } from "./LateFaults.ts"
 import { migrate } from "./Migrations.ts"
 import { seed } from "./Seed.ts"
 import { sync } from "./Sync.ts"
@@ -167,9 +167,11 @@ export const stream = whereSet(
 )
 
 /** Every part, with the faults of a list (`stream.follow=fail:2`). Starting them is not traced. */
-export const layer = (faults: string) =>
-  Layer.effectDiscard(sync).pipe(
+export const layer = (faults: string) => {
+  const { begin, layer: late } = lateFaults(faults)
+  return Layer.effectDiscard(Effect.andThen(sync, begin)).pipe(
     Layer.provideMerge(Layer.mergeAll(database, cache, storage, search, stream, gorse)),
-    Layer.provide(Faults.layer(faults)),
+    Layer.provide(late),
     Layer.provide(Layer.succeed(References.TracerEnabled, false))
   )
+}

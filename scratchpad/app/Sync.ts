@@ -13,14 +13,21 @@ import { makeTimelines } from "./Timelines.ts"
 const away = (error: { readonly service: string; readonly message: string }) =>
   Effect.logWarning(`${error.service} was not told of what there is: ${error.message}`)
 
+/** The start waits for nothing that does not answer. */
+const inTime = (name: string) =>
+  Effect.timeoutOrElse({
+    duration: "10 seconds",
+    orElse: () => Effect.logWarning(`${name} was not told of all that there is: it takes too long`)
+  })
+
 /** Tells all of them. */
 export const sync = Effect.gen(function* () {
   const [users, follows, posts, likes] = yield* Effect.all([allUsers, allFollows, allPosts, allLikes])
   yield* Effect.all(
     [
-      indexPosts(posts).pipe(Effect.catchTag("SearchError", away)),
-      makeTimelines({ users, follows, posts }).pipe(Effect.catchTag("StreamIOError", away)),
-      teach({ posts, follows, likes }).pipe(Effect.catchTag("GorseError", away))
+      indexPosts(posts).pipe(Effect.catchTag("SearchError", away), inTime("search")),
+      makeTimelines({ users, follows, posts }).pipe(Effect.catchTag("StreamIOError", away), inTime("stream")),
+      teach({ posts, follows, likes }).pipe(Effect.catchTag("GorseError", away), inTime("gorse"))
     ],
     { concurrency: "unbounded", discard: true }
   )

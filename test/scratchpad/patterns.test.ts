@@ -34,20 +34,20 @@ const shows: Readonly<Record<string, ReadonlyArray<RegExp>>> = {
 describe("patterns", () => {
   it("are all tested", () => {
     const files = readdirSync(fileURLToPath(new URL(`../../${folder}`, import.meta.url)))
-    assert.sameMembers(files, [...Object.keys(shows).map((name) => `${name}.ts`), "main.ts"])
+    assert.sameMembers(files, [...Object.keys(shows).map((name) => `${name}.ts`), "run.ts"])
   })
 
   it.each(Object.keys(shows))("%s", async (name) => {
-    const command = start(`${folder}/main.ts`, [name])
+    const command = start(`${folder}/run.ts`, [name])
     assert.deepStrictEqual(await command.ended, { code: 0, signal: null }, command.stderr())
     for (const expected of shows[name]!) assert.match(command.stdout(), expected)
   })
 
   it("are listed where none is named, or an unknown one", async () => {
-    const list = start(`${folder}/main.ts`)
+    const list = start(`${folder}/run.ts`)
     assert.deepStrictEqual(await list.ended, { code: 0, signal: null })
     for (const name of Object.keys(shows)) assert.include(list.stdout(), `npm run pattern -- ${name}`)
-    const unknown = start(`${folder}/main.ts`, ["../app/main"])
+    const unknown = start(`${folder}/run.ts`, ["../app/main"])
     assert.deepStrictEqual(await unknown.ended, { code: 1, signal: null })
     assert.include(unknown.stderr(), "there is no pattern")
   })

@@ -48,6 +48,10 @@ export const steps: ReadonlyArray<Step> = [
     method: "PUT",
     path: "/api/v1/users/u_sol/follow",
     user: "u_wren",
+    onPurpose: {
+      fault: "stream.follow=fail:2",
+      shows: "Stream fails twice, and is asked again: one operation, its retries in it"
+    },
     // 200 where the database remembers an earlier demo.
     status: [201, 200],
     spans: [
@@ -62,7 +66,6 @@ export const steps: ReadonlyArray<Step> = [
     title: "A feed, which is not cached yet",
     shows:
       "a cache miss, then Stream, the posts, what belongs to them (two statements at once), and the cache is filled",
-    onPurpose: { fault: "stream.get_feed=fail:2", shows: "Stream fails twice, and is asked again" },
     method: "GET",
     path: "/api/v1/feed?type=timeline",
     user: "u_wren",

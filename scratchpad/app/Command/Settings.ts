@@ -81,7 +81,7 @@ Faults on purpose
   calls), flaky:0.3 (so much of them), slow:300ms, hang, limited:2s (rate limited). Without FAULTS the demo has some of its
   own; FAULTS= is none. To see retries, fallbacks and an open circuit:
 
-    FAULTS=stream.get_feed=fail:2 npm start
+    FAULTS=stream.follow=fail:2 npm start
     FAULTS=es=down npm start
     FAULTS=cache.get=slow:300ms npm start
 `

@@ -191,21 +191,22 @@ layer(backendLayer("cache=down,gorse=down,s3.put_object=down,es=down,stream=down
   }
 )
 
-layer(backendLayer("stream.get_feed=fail:2,es.search=fail:3"), options)("with the faults of the demo", (it) => {
+layer(backendLayer("stream.follow=fail:2,es.search=fail:3"), options)("with the faults of the demo", (it) => {
   it.effect("Stream is asked until it answers", () =>
     Effect.gen(function* () {
-      const { status } = yield* ask("/api/v1/feed?type=timeline", { user: "u_wren" })
-      assert.strictEqual(status, 200)
+      const { status } = yield* ask("/api/v1/users/u_sol/follow", { method: "PUT", user: "u_wren" })
+      assert.strictEqual(status, 201)
       yield* expectTrace({
-        name: "GET /api/v1/feed",
+        name: "PUT /api/v1/users/:id/follow",
+        status: "unset",
         children: [
           {
-            name: "feed.get",
-            attributes: { "feed.fallback_used": false },
+            name: "social.follow_user",
+            status: "unset",
             otherChildren: true,
             children: [
               {
-                name: "stream.get_feed",
+                name: "stream.follow",
                 status: "unset",
                 attributes: { "external.retry_count": 2 },
                 events: [

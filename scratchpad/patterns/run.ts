@@ -2,7 +2,7 @@
 import { readdirSync } from "node:fs"
 
 const patterns = readdirSync(import.meta.dirname)
-  .filter((file) => file.endsWith(".ts") && file !== "main.ts")
+  .filter((file) => file.endsWith(".ts") && file !== "run.ts")
   .map((file) => file.slice(0, -".ts".length))
 
 const [name] = process.argv.slice(2)

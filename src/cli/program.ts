@@ -13,6 +13,7 @@ import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import { version } from "../internal/version.ts"
 import { config } from "./config.ts"
+import { doctor } from "./doctor.ts"
 
 import * as Output from "./output.ts"
 import { send } from "./send.ts"
@@ -20,7 +21,7 @@ import { spool } from "./spool.ts"
 
 const root = Command.make("effect-telemetry").pipe(
   Command.withDescription("Says whether traces arrive, and why not."),
-  Command.withSubcommands([config, send, spool])
+  Command.withSubcommands([doctor, config, send, spool])
 )
 
 /** A mistake is answered with the mistake, on standard error, and where help is; not with a page of help. */

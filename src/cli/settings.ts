@@ -53,3 +53,12 @@ export const toJson = (config: TelemetryConfig.TelemetryConfig): ReadonlyArray<u
     from: source.from,
     ...(source.name === undefined ? {} : { name: source.name })
   }))
+
+/** Always worth seeing, whoever said so. */
+const always: ReadonlySet<string> = new Set(["enabled", "serviceName", "exporter", "endpoint", "sampler"])
+
+/** Those that somebody has set, and those that a person asks about first. */
+export const notable = (config: TelemetryConfig.TelemetryConfig): ReadonlyArray<ReadonlyArray<string>> =>
+  TelemetryConfig.effective(config)
+    .filter(({ setting, source }) => always.has(setting) || source.from !== "default")
+    .map(({ setting, source, value }) => [setting, value, showSource(source)])

@@ -37,7 +37,7 @@ describe("patterns", () => {
     assert.sameMembers(files, [...Object.keys(shows).map((name) => `${name}.ts`), "run.ts"])
   })
 
-  it.each(Object.keys(shows))("%s", async (name) => {
+  it.each(Object.keys(shows))("%s", { timeout: 60_000 }, async (name) => {
     const command = start(`${folder}/run.ts`, [name])
     assert.deepStrictEqual(await command.ended, { code: 0, signal: null }, command.stderr())
     for (const expected of shows[name]!) assert.match(command.stdout(), expected)

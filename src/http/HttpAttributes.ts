@@ -56,8 +56,8 @@ export class Attributes {
   putMethod(method: string): void {
     const known = knownMethods.has(method)
     this.put("http.request.method", known ? method : "_OTHER")
-    if (!known) this.put("http.request.method_original", cut(method, MAX_USER_AGENT))
-    this.putOld("http.method", method)
+    if (!known) this.put("http.request.method_original", shorten(method, MAX_USER_AGENT))
+    this.putOld("http.method", known ? method : shorten(method, MAX_USER_AGENT))
   }
 }
 
@@ -164,6 +164,10 @@ export const cut = (text: string, length: number): string => {
   const last = text.charCodeAt(length - 1)
   return text.slice(0, last >= 0xd800 && last <= 0xdbff ? length - 1 : length)
 }
+
+/** Text of a stranger, cut. Its secrets go before it is cut: half a secret can no longer be told from other text. */
+export const shorten = (text: string, length: number): string =>
+  text.length <= length ? text : cut(defaults.text(cut(text, length * 8)), length)
 
 /** The names of query parameters that are secrets: Effect's list, and those that were given as `Redacted`. */
 export const secretParameters = (

@@ -142,7 +142,7 @@ const attributesOf = (
     putAuthority(attributes, host, scheme)
     if (client !== undefined) attributes.put("client.address", HttpAttributes.plainAddress(client), "http.client_ip")
     if (agent !== undefined) {
-      const shortened = HttpAttributes.cut(agent, HttpAttributes.MAX_USER_AGENT)
+      const shortened = HttpAttributes.shorten(agent, HttpAttributes.MAX_USER_AGENT)
       attributes.put("user_agent.original", shortened, "http.user_agent")
     }
     attributes.put("http.response.status_code", status, "http.status_code")

@@ -5,6 +5,7 @@
  *     node --conditions=source bench/cpu-tracer.ts              every peer in turns, each in a process of its own
  *     node --conditions=source bench/cpu-tracer.ts --peer ours  one peer, in this process
  *     node --conditions=source bench/cpu-tracer.ts --rounds 3 --peers ours,raw-otel
+ *     BENCH_WORK=promise node …                                 each client's answer comes later
  */
 import { spawnSync } from "node:child_process"
 import { fileURLToPath } from "node:url"

@@ -16,6 +16,12 @@ const operations = ["db.select", "db.insert", "cache.get", "gorse.get_recommend"
 
 type Wrap = typeof Effect.withSpan
 
+/** What a client of a service stands for: an answer at once, or one that comes later. */
+export const later = process.env["BENCH_WORK"] === "promise"
+export const answer = async (request: number): Promise<number> => request & 63
+const work = (request: number): Effect.Effect<number> =>
+  later ? Effect.promise(() => answer(request)) : Effect.sync(() => request & 63)
+
 export const makeRequest = (wrap: Wrap) => {
   const call = (name: string, request: number) =>
     wrap(
@@ -30,7 +36,7 @@ export const makeRequest = (wrap: Wrap) => {
         }
       },
       noStack
-    )(Effect.sync(() => request))
+    )(work(request))
   return (request: number) =>
     wrap(
       "GET /api/v1/feed",
@@ -56,7 +62,7 @@ export const makeRequest = (wrap: Wrap) => {
 const bareRequest = (request: number) =>
   Effect.gen(function* () {
     let sum = 0
-    for (let i = 0; i < operations.length; i++) sum += yield* Effect.sync(() => request)
+    for (let i = 0; i < operations.length; i++) sum += yield* work(request)
     return sum
   })
 

@@ -4,6 +4,8 @@ import { AsyncLocalStorageContextManager } from "@opentelemetry/context-async-ho
 import { ProtobufTraceSerializer } from "@opentelemetry/otlp-transformer"
 import { BasicTracerProvider, type ReadableSpan, type SpanProcessor } from "@opentelemetry/sdk-trace-base"
 
+import { answer, later } from "./cpu-effect.ts"
+
 const batch = 512
 
 export class Encoder implements SpanProcessor {
@@ -66,8 +68,50 @@ export const raw = () => {
         return sum
       }
     )
-  return Promise.resolve((requests: number) => {
-    for (let i = 0; i < requests; i++) request(i)
-    return Promise.resolve()
+  const callLater = (name: string, request: number) =>
+    tracer.startActiveSpan(
+      name,
+      {
+        kind: SpanKind.CLIENT,
+        attributes: {
+          "external.service": "postgresql",
+          "external.operation": name,
+          "db.collection.name": "posts",
+          "db.response.returned_rows": request & 63
+        }
+      },
+      async (span) => {
+        try {
+          return await answer(request)
+        } finally {
+          span.end()
+        }
+      }
+    )
+  const requestLater = (n: number) =>
+    tracer.startActiveSpan(
+      "GET /api/v1/feed",
+      {
+        kind: SpanKind.SERVER,
+        attributes: {
+          "http.request.method": "GET",
+          "http.route": "/api/v1/feed",
+          "url.path": "/api/v1/feed",
+          "http.response.status_code": 200
+        }
+      },
+      async (span) => {
+        try {
+          let sum = 0
+          for (let i = 0; i < operations.length; i++) sum += await callLater(operations[i]!, n)
+          return sum
+        } finally {
+          span.end()
+        }
+      }
+    )
+  return Promise.resolve(async (requests: number) => {
+    if (later) for (let i = 0; i < requests; i++) await requestLater(i)
+    else for (let i = 0; i < requests; i++) request(i)
   })
 }

@@ -271,13 +271,14 @@ interface Primitive {
 type Running = Fiber.Fiber<unknown, unknown> & {
   currentOpCount: number
   readonly _deferredInterrupt?: boolean | undefined
+  readonly _stack?: ReadonlyArray<unknown> | undefined
 }
 
 /** Stretches that may run inside of one another: each takes a few frames of the JavaScript stack. */
 const maximumDepth = 24
 
-/** Steps that only put themselves on the fiber's stack. `withSpan` is ours. */
-const isPlumbing = (primitive: Primitive): boolean => {
+/** Steps in which no code of the user runs: they put themselves on the fiber's stack, or end a span of ours. */
+const isPlumbing = (primitive: Primitive, fiber: Running): boolean => {
   switch (primitive?.["~effect/Effect/identifier"]) {
     case "OnSuccess":
     case "OnFailure":
@@ -285,6 +286,18 @@ const isPlumbing = (primitive: Primitive): boolean => {
     case "OnExit":
     case "effect-telemetry/withSpan":
       return true
+    case "Success":
+    case "Failure": {
+      // What an effect came to goes to what is on top of the stack: the end of the current span, or code of the user.
+      const stack = fiber._stack
+      const { span } = fiber.cache
+      return (
+        stack !== undefined &&
+        (span instanceof TelemetrySpan || span instanceof UnsampledSpan) &&
+        span.lastStep !== undefined &&
+        stack[stack.length - 1] === span.lastStep
+      )
+    }
     default:
       return false
   }
@@ -293,7 +306,7 @@ const isPlumbing = (primitive: Primitive): boolean => {
 /** `Tracer.context`. */
 export const context = (first: Primitive, fiber: Running): unknown => {
   const span = fiber.cache.span
-  if (span === undefined || isPlumbing(first)) return first["~effect/Effect/evaluate"](fiber)
+  if (span === undefined || isPlumbing(first, fiber)) return first["~effect/Effect/evaluate"](fiber)
   return stretch(first, fiber, 0)
 }
 
@@ -354,7 +367,7 @@ const loop = (first: Primitive, fiber: Running, depth: number): unknown => {
 /** Runs a child span's steps, up to where the fiber's context is another one. */
 const nested = (first: Primitive, fiber: Running, cache: Fiber.Fiber.Cache, depth: number): unknown => {
   let current = first
-  while (isPlumbing(current)) {
+  while (isPlumbing(current, fiber)) {
     const next = current["~effect/Effect/evaluate"](fiber)
     if (next === Yield) return next
     current = next as Primitive

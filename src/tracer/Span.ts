@@ -105,6 +105,8 @@ export class TelemetrySpan implements Tracer.Span, EndedSpan {
   /** What a child needs to know of its fiber, valid for as long as the fiber's context is the one that this span provided. */
   declare settings: SpanSettings | undefined
   declare provided: Context.Context<never> | undefined
+  /** The step of its fiber that ends it. */
+  declare lastStep: unknown
   declare face: Otel.Span | undefined
   declare otelContext: Otel.Context | undefined
 
@@ -160,6 +162,7 @@ export class TelemetrySpan implements Tracer.Span, EndedSpan {
     this.exit = undefined
     this.settings = undefined
     this.provided = undefined
+    this.lastStep = undefined
     this.face = undefined
     this.otelContext = undefined
   }
@@ -395,6 +398,7 @@ export class TelemetrySpan implements Tracer.Span, EndedSpan {
     }
     this.settings = undefined
     this.provided = undefined
+    this.lastStep = undefined
     const trace = this.localTrace
     trace.openSpans--
     if (trace.root === this) trace.rootEnded = true

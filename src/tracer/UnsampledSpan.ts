@@ -29,6 +29,8 @@ export class UnsampledSpan implements Tracer.Span {
   declare readonly traceFlags: number
   declare readonly traceStateObject: Otel.TraceState | undefined
   declare ownId: string | undefined
+  /** The step of its fiber that ends it. */
+  declare lastStep: unknown
   declare face: Otel.Span | undefined
   declare otelContext: Otel.Context | undefined
 
@@ -51,6 +53,7 @@ export class UnsampledSpan implements Tracer.Span {
     this.traceFlags = traceFlags
     this.traceStateObject = traceState
     this.ownId = undefined
+    this.lastStep = undefined
     this.face = undefined
     this.otelContext = undefined
   }

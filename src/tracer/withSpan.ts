@@ -146,21 +146,26 @@ const inSpan = (step: WithSpan, fiber: AnyFiber, tracer: TelemetryTracer): AnyEf
   span.settings = settings
   span.provided = provided
   span.begin(settings.timing)
-  return Effect.onExitPrimitive(step.self, (exit: Exit.Exit<unknown, unknown>) => {
+  const last = Effect.onExitPrimitive(step.self, (exit: Exit.Exit<unknown, unknown>) => {
     span.finish(exit)
     fiber.setContext(previous)
     return undefined
   })
+  span.lastStep = last
+  return last
 }
 
 /** Runs the effect under a span that does not record. */
 const run = (step: WithSpan, fiber: AnyFiber, span: UnsampledSpan): AnyEffect => {
   const previous = fiber.context
   FiberContext.enter(fiber, span as Tracer.AnySpan, frameOf(step, fiber.cache.stackFrame))
-  return Effect.onExitPrimitive(step.self, () => {
+  const last = Effect.onExitPrimitive(step.self, () => {
+    span.lastStep = undefined
     fiber.setContext(previous)
     return undefined
   })
+  span.lastStep = last
+  return last
 }
 
 const frameOf = (step: WithSpan, parent: References.StackFrame | undefined): References.StackFrame =>

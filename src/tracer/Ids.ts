@@ -71,16 +71,30 @@ export interface IdGenerator {
   generateSpanId(): string
 }
 
-/** Uses an OpenTelemetry id generator. Nothing is known of its randomness, so the random flag is not set. */
-export const fromOpenTelemetry = (generator: IdGenerator): Ids => ({
-  traceId: () => generator.generateTraceId(),
-  spanId: () => generator.generateSpanId(),
-  random: false
-})
-
 const traceIdPattern = /^[0-9a-f]{32}$/
 const spanIdPattern = /^[0-9a-f]{16}$/
 
+const isTraceId = (id: string): boolean => traceIdPattern.test(id) && id !== zeroTraceId
+const isSpanId = (id: string): boolean => spanIdPattern.test(id) && id !== zeroSpanId
+
 /** Whether both are what the specification calls valid. */
-export const areValid = (traceId: string, spanId: string): boolean =>
-  traceIdPattern.test(traceId) && traceId !== zeroTraceId && spanIdPattern.test(spanId) && spanId !== zeroSpanId
+export const areValid = (traceId: string, spanId: string): boolean => isTraceId(traceId) && isSpanId(spanId)
+
+/**
+ * Uses an OpenTelemetry id generator. Nothing is known of its randomness, so the random flag is not set. Where it throws or
+ * makes no valid id, the pool's takes its place.
+ */
+export const fromOpenTelemetry = (generator: IdGenerator): Ids => ({
+  traceId: () => generated(() => generator.generateTraceId(), isTraceId) ?? traceId(),
+  spanId: () => generated(() => generator.generateSpanId(), isSpanId) ?? spanId(),
+  random: false
+})
+
+const generated = (generate: () => string, isValid: (id: string) => boolean): string | undefined => {
+  try {
+    const id = generate()
+    return typeof id === "string" && isValid(id) ? id : undefined
+  } catch {
+    return undefined
+  }
+}

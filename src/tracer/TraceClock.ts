@@ -125,6 +125,8 @@ export const elapsedNanos = (fromSeconds: number, fromNanos: number, toSeconds: 
  * are.
  */
 export const take = (clock: TraceClock, time: bigint): void => {
+  // Who computes with numbers gets the present, not an exception.
+  if (typeof time !== "bigint") return clock.read()
   if (clock.live) {
     const now = defaultClock.currentTimeNanosUnsafe()
     const behind = Number(now - time)
@@ -157,6 +159,7 @@ const back = (clock: TraceClock, behind: number): void => {
 
 /** Sets `clock` to a time as Effect has it. Times before 1970 are 1970. */
 export const set = (clock: TraceClock, time: bigint): void => {
+  if (typeof time !== "bigint") return clock.read()
   const positive = time < 0n ? 0n : time
   clock.seconds = Number(positive / 1_000_000_000n)
   clock.nanos = Number(positive % 1_000_000_000n)

@@ -51,4 +51,19 @@ describe("an id generator of OpenTelemetry", () => {
       assert.deepStrictEqual([span("root").traceFlags, span("child").traceFlags], [1, 1])
     })
   )
+
+  it.effect("that throws, or makes what is no id, is not used", () =>
+    Effect.gen(function* () {
+      const { spans } = yield* collect(Effect.void.pipe(withSpan("child"), withSpan("root")), {
+        idGenerator: {
+          generateTraceId: () => {
+            throw new Error("no ids")
+          },
+          generateSpanId: () => "0000000000000000"
+        }
+      })
+      assert.lengthOf(spans, 2)
+      for (const span of spans) assert.isTrue(Ids.areValid(span.traceId, span.spanId))
+    })
+  )
 })

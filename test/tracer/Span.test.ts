@@ -404,6 +404,7 @@ describe("the end", () => {
           span.event(Symbol("not a name") as never, 0n, { a: proxy })
           span.addLinks([{ span: other, attributes: proxy }])
           span.attribute("proxy", proxy)
+          span.event("time", 1 as never)
         }).pipe(withSpan("work", { attributes: proxy }))
       )
       assert.deepStrictEqual(attributesOf(span("work")), { proxy: "[Unreadable]" })
@@ -411,7 +412,8 @@ describe("the end", () => {
         span("work").events.map((event) => [event.name, attributesOf(event)]),
         [
           ["proxy", {}],
-          ["Symbol(not a name)", { a: "[Unreadable]" }]
+          ["Symbol(not a name)", { a: "[Unreadable]" }],
+          ["time", {}]
         ]
       )
     })

@@ -17,7 +17,6 @@
  * @see https://opentelemetry.io/docs/specs/otel/trace/api/#tracerprovider
  */
 import * as Otel from "@opentelemetry/api"
-import { isTracingSuppressed } from "@opentelemetry/core"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
@@ -31,6 +30,9 @@ import * as SpanContext from "./SpanContext.ts"
 import * as TraceAttributes from "./TraceAttributes.ts"
 import * as TraceClock from "./TraceClock.ts"
 import { TelemetryTracer } from "./Tracer.ts"
+
+/** The key by which `@opentelemetry/core` marks contexts in which nothing is to be traced. Loading it for one key takes long. */
+const suppressKey = Otel.createContextKey("OpenTelemetry SDK Context Key SUPPRESS_TRACING")
 
 /** Makes the provider of a tracer. */
 export const make = (tracer: TelemetryTracer): Otel.TracerProvider => {
@@ -97,7 +99,7 @@ class LibraryTracer implements Otel.Tracer {
   }
 
   startSpan(name: string, options: Otel.SpanOptions = {}, context: Otel.Context = OtelContext.active()): Otel.Span {
-    if (isTracingSuppressed(context)) return Otel.trace.wrapSpanContext(Otel.INVALID_SPAN_CONTEXT)
+    if (context.getValue(suppressKey) === true) return Otel.trace.wrapSpanContext(Otel.INVALID_SPAN_CONTEXT)
     const active = options.root === true ? undefined : Otel.trace.getSpan(context)
     const parent = active === undefined ? undefined : OtelContext.adopt(active)
     const fiber = Fiber.getCurrent()

@@ -17,6 +17,8 @@ export interface TextRules {
 /** What stands for the secret part of a text. */
 const replacement = "REDACTED"
 
+const quotes = /["'`]/
+
 /** The text without its secrets; the very same text where there are none. */
 export const scrub = (text: string, rules: TextRules): string => {
   if (text.length < 4) return text
@@ -27,7 +29,7 @@ export const scrub = (text: string, rules: TextRules): string => {
     if (out.includes('"')) out = properties(out, rules)
     out = headers(out)
   }
-  if (out.includes("=")) out = parameters(out, rules)
+  if (out.includes("=") || (out.includes(":") && quotes.test(out))) out = parameters(out, rules)
   if (out.includes("earer ") || out.includes("asic ") || out.includes("EARER ")) out = credentials(out)
   if (out.includes("eyJ")) out = webTokens(out)
   if (rules.maskEmails && out.includes("@")) out = emails(out)
@@ -63,9 +65,10 @@ const userInfo = (text: string): string => {
 }
 
 // A name after something that separates. Names are short, so that the search takes time linear in the text.
-const parameterName = /(^|[?&;,\s"'`{([<>|]|%3F|%26)([\w.\-%[\]]{1,128})=/gi
-const urlValue = /"[^"]*"|'[^']*'(?=[&#\s"<>`]|$)|["']?[^&#\s"<>`]*/y
-const plainValue = /"[^"]*"|'[^']*'|["']?[^&;,\s"'`<>|})]*/y
+// `password = 'x'` and `{ password: 'x' }` are found where the value stands in quotes.
+const parameterName = /(^|[?&;,\s"'`{([<>|]|%3F|%26)([\w.\-%[\]]{1,128})(?:=|\s{0,4}[=:]\s{0,4}(?=["'`]))/gi
+const urlValue = /"[^"]*"|`[^`]*`|'[^']*'(?=[&#\s"<>`]|$)|["']?[^&#\s"<>`]*/y
+const plainValue = /"[^"]*"|'[^']*'|`[^`]*`|["']?[^&;,\s"'`<>|})]*/y
 
 const parameters = (text: string, rules: TextRules): string => {
   let out = ""
@@ -80,7 +83,7 @@ const parameters = (text: string, rules: TextRules): string => {
     const value = inUrl ? urlValue : plainValue
     value.lastIndex = start
     const found = value.exec(text)?.[0] ?? ""
-    const quote = found.length > 1 && (found[0] === '"' || found[0] === "'") && found.endsWith(found[0]) ? found[0] : ""
+    const quote = found.length > 1 && quotes.test(found[0]!) && found.endsWith(found[0]!) ? found[0] : ""
     const redacted = `${quote}${replacement}${quote}`
     if (found === "" || found === redacted) continue
     out += text.slice(copied, start) + redacted

@@ -99,8 +99,8 @@ WithSpanImpl.prototype = Effectable.Prototype<WithSpan>({
   label: "effect-telemetry/withSpan",
   evaluate(fiber) {
     const { tracer } = fiber.cache
-    if (tracer instanceof TelemetryTracer) return inSpan(this, fiber, tracer)
-    return tracer === Disabled.tracer ? this.self : foreign(this)
+    if (tracer === Disabled.tracer) return this.self
+    return tracer instanceof TelemetryTracer ? inSpan(this, fiber, tracer) : foreign(this)
   }
 })
 

@@ -39,11 +39,11 @@ export const config = Command.make(
   "config",
   {
     json: Flag.Boolean("json").pipe(Flag.withDescription("Print it for a machine"), Flag.withDefault(false)),
-    envFile: Settings.envFile
+    dotenv: Settings.dotenv
   },
-  ({ envFile, json }) =>
+  ({ dotenv, json }) =>
     Effect.andThen(
-      Settings.loadEnvFile(envFile),
+      Settings.loadDotenv(dotenv),
       Effect.matchEffect(Settings.load, {
         onFailure: (error) => refused(error, json),
         onSuccess: (loaded) => show(loaded, json)

@@ -189,12 +189,12 @@ export const doctor = Command.make(
       Flag.withDefault(15)
     ),
     json: Flag.Boolean("json").pipe(Flag.withDescription("Print it for a machine"), Flag.withDefault(false)),
-    envFile: Settings.envFile
+    dotenv: Settings.dotenv
   },
   (flags) =>
     Effect.gen(function* () {
       const queries = yield* given(flags)
-      yield* Settings.loadEnvFile(flags.envFile)
+      yield* Settings.loadDotenv(flags.dotenv)
       const color = yield* Output.color
       const findings: Array<Finding> = []
       let settings: ReadonlyArray<unknown> = []

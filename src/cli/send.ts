@@ -50,12 +50,12 @@ export const send = Command.make(
     ),
     ...backends,
     json: Flag.Boolean("json").pipe(Flag.withDescription("Print it for a machine"), Flag.withDefault(false)),
-    envFile: Settings.envFile
+    dotenv: Settings.dotenv
   },
   (flags) =>
     Effect.gen(function* () {
       const queries = yield* given(flags)
-      yield* Settings.loadEnvFile(flags.envFile)
+      yield* Settings.loadDotenv(flags.dotenv)
       const config = yield* Settings.loadAsIfOn
       const sent = yield* sendTrace(config, flags.name, flushMillis(config.timeout))
       const look = queries.map((query) => Lookup.placeOf(query, sent.traceId))

@@ -10,20 +10,20 @@ import * as Option from "effect/Option"
 import * as TelemetryConfig from "../TelemetryConfig.ts"
 
 /** The flag of every command. */
-export const envFile = Flag.String("env-file").pipe(
+export const dotenv = Flag.String("dotenv").pipe(
   Flag.withDescription("A file of variables (.env); variables of the environment go before it"),
   Flag.optional
 )
 
 /** A file that cannot be read is said, and ends the command. */
-export const loadEnvFile = (file: Option.Option<string>): Effect.Effect<void, Error> =>
+export const loadDotenv = (file: Option.Option<string>): Effect.Effect<void, Error> =>
   Option.match(file, {
     onNone: () => Effect.void,
     onSome: (path) =>
       Effect.try({
         try: () => process.loadEnvFile(path),
         catch: (cause) =>
-          new Error(`--env-file ${path} cannot be read: ${(cause as NodeJS.ErrnoException).code ?? String(cause)}`)
+          new Error(`--dotenv ${path} cannot be read: ${(cause as NodeJS.ErrnoException).code ?? String(cause)}`)
       })
   })
 

@@ -23,16 +23,16 @@ const flags = {
     Flag.optional
   ),
   json: Flag.Boolean("json").pipe(Flag.withDescription("Print it for a machine"), Flag.withDefault(false)),
-  envFile: Settings.envFile
+  dotenv: Settings.dotenv
 }
 
 /** Asked of the environment alone: listing what is there must not need settings that are right, nor make the directory. */
 const directoryOf = (options: {
   readonly directory: Option.Option<string>
-  readonly envFile: Option.Option<string>
+  readonly dotenv: Option.Option<string>
 }): Effect.Effect<string, Error> =>
   Effect.gen(function* () {
-    yield* Settings.loadEnvFile(options.envFile)
+    yield* Settings.loadDotenv(options.dotenv)
     const directory = Option.getOrElse(options.directory, () => process.env["OTEL_SPOOL_DIRECTORY"]?.trim() ?? "")
     if (directory === "") {
       return yield* Effect.fail(new Error("no spool is configured: set OTEL_SPOOL_DIRECTORY, or give --directory"))

@@ -4,14 +4,24 @@
  * @internal
  */
 import * as Duration from "effect/Duration"
-import type { TelemetryConfig, TelemetryConfigError } from "../../TelemetryConfig.ts"
+import type { TelemetryConfig, TelemetryConfigError, TelemetryConfigProblem } from "../../TelemetryConfig.ts"
 import { failed, type Finding, ok, skipped, warning } from "../Finding.ts"
 import { count } from "../output.ts"
 
+/** Why a value is none, where its message says more than what is accepted. */
+const detailOf = ({ accepted, message }: TelemetryConfigProblem): string => {
+  const at = message.indexOf(accepted)
+  return at === -1 ? "" : message.slice(at + accepted.length)
+}
+
 /** Everything that is not accepted, each with what is. */
 export const refused = (error: TelemetryConfigError): ReadonlyArray<Finding> =>
-  error.problems.map(({ accepted, value, variable }) =>
-    failed("settings", `${variable} is ${value}, which is not accepted`, `set it to ${accepted}`)
+  error.problems.map((problem) =>
+    failed(
+      "settings",
+      `${problem.variable} is ${problem.value}, which is not accepted${detailOf(problem)}`,
+      `set it to ${problem.accepted}`
+    )
   )
 
 /** Warnings that a check of its own looks at with more detail. */

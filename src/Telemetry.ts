@@ -34,6 +34,7 @@ import * as Result from "effect/Result"
 import * as References from "effect/References"
 import * as EffectTracer from "effect/Tracer"
 import type { Log } from "./export/Diagnostics.ts"
+import * as Metrics from "./export/Metrics.ts"
 import type { FlushResult, Pipeline, Status } from "./export/Pipeline.ts"
 import type { TailRule } from "./export/Tail.ts"
 import * as Output from "./internal/telemetry/output.ts"
@@ -199,6 +200,8 @@ const start = (
       receivers: options.receivers ?? [],
       keepRules: options.keepRules ?? []
     })
+    // Before the output's own end: what is lost there is part of the last values.
+    if (output.observed !== undefined) yield* Metrics.register(output.observed)
     const limit = Duration.fromInputUnsafe(options.shutdownTimeout ?? defaultFlushTimeout)
     yield* Effect.addFinalizer(() => Effect.promise(() => output.shutdown(Duration.toMillis(limit))))
     if (options.flushOnSignals !== false) {

@@ -58,8 +58,9 @@ export class Collect implements SpanReceiver {
       : undefined
   }
 
-  readonly started = (): void => {
+  readonly started = (span: EndedSpan): void => {
     this.diagnostics.started++
+    if (!span.sampled) this.diagnostics.startedUnsampled++
   }
 
   readonly ended = (span: EndedSpan): void => {

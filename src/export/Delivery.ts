@@ -14,7 +14,7 @@
  * @internal
  */
 import { Batch, type Outcome, type Part, type Sink, type Source } from "./Batch.ts"
-import { type Diagnostics, messageOf } from "./Diagnostics.ts"
+import { type Diagnostics, type DropReason, messageOf } from "./Diagnostics.ts"
 import { Endpoint } from "./Endpoint.ts"
 import type { Timing } from "./Timing.ts"
 
@@ -99,6 +99,13 @@ export class Delivery<P> {
     return count
   }
 
+  /** Spans that were tried and wait to be tried again, in memory or not. */
+  get retryingSpans(): number {
+    let count = 0
+    for (const batch of this.queue) if (batch.firstTriedAt !== undefined) count += batch.count
+    return count
+  }
+
   /** Spans that wait or are being sent, in memory or not. */
   get waitingSpans(): number {
     let count = this.sendingSpans
@@ -128,16 +135,20 @@ export class Delivery<P> {
   }
 
   /**
-   * Forgets batches whose source gives way, by its origin, and tells how many spans they had. Those being sent stay.
+   * Forgets batches whose source gives way, by its origin: they are counted as lost. Tells how many spans they had.
+   * Those being sent stay.
    */
-  forget(origin: unknown): number {
+  forget(origin: unknown, reason: DropReason): number {
     let count = 0
+    let tried = 0
     this.queue = this.queue.filter((batch) => {
       if (batch.source === undefined || batch.source.origin !== origin) return true
       this.account(batch, -1)
       count += batch.count
+      if (batch.firstTriedAt !== undefined) tried += batch.count
       return false
     })
+    this.diagnostics.drop(reason, count, tried)
     this.settleWaiters()
     return count
   }
@@ -175,8 +186,13 @@ export class Delivery<P> {
     this.stopped = true
     this.cancelTimer?.()
     let lost = 0
-    for (const batch of [...this.queue, ...this.sending]) if (batch.source?.isKept !== true) lost += batch.count
-    this.diagnostics.drop("shutdown", lost)
+    let tried = 0
+    for (const batch of [...this.queue, ...this.sending]) {
+      if (batch.source?.isKept === true) continue
+      lost += batch.count
+      if (batch.firstTriedAt !== undefined) tried += batch.count
+    }
+    this.diagnostics.drop("shutdown", lost, tried)
     this.queue = []
     this.spans = 0
     this.bytes = 0
@@ -195,6 +211,7 @@ export class Delivery<P> {
     const { maxBytes, maxSpans } = this.options
     if (this.spans <= maxSpans && this.queuedBytes <= maxBytes) return
     let dropped = 0
+    let tried = 0
     const kept: Array<Batch<P>> = []
     for (const batch of this.queue) {
       const full = this.spans > maxSpans || this.queuedBytes > maxBytes
@@ -210,12 +227,13 @@ export class Delivery<P> {
         kept.push(batch)
       } else {
         dropped += batch.count
+        if (batch.firstTriedAt !== undefined) tried += batch.count
         batch.source?.settled()
       }
     }
     this.queue = kept
     if (dropped > 0) {
-      this.diagnostics.drop("queue_full", dropped)
+      this.diagnostics.drop("queue_full", dropped, tried)
       this.diagnostics.sayRarely(
         "queue_full",
         "warn",
@@ -277,7 +295,10 @@ export class Delivery<P> {
     this.sending.add(batch)
     this.sendingSpans += batch.count
     this.sendingBytes += batch.bytes
-    batch.firstTriedAt ??= this.timing.now()
+    if (batch.firstTriedAt === undefined) {
+      batch.firstTriedAt = this.timing.now()
+      this.diagnostics.tried += batch.count
+    }
     let outcome: Outcome | undefined
     let payload = batch.payload
     if (payload === undefined) {
@@ -299,7 +320,7 @@ export class Delivery<P> {
       return
     }
     if (outcome === undefined) {
-      this.diagnostics.drop("spool_lost", batch.count)
+      this.lost(batch, "spool_lost")
       batch.source?.settled()
     } else this.settle(batch, outcome)
     this.settleWaiters()
@@ -314,7 +335,7 @@ export class Delivery<P> {
         return batch.source?.settled()
       case "Refused":
         this.endpoint.answered()
-        this.diagnostics.drop("refused", batch.count)
+        this.lost(batch, "refused")
         this.diagnostics.failed(outcome.message)
         this.diagnostics.sayRarely(
           "refused",
@@ -326,7 +347,7 @@ export class Delivery<P> {
         return batch.source?.settled()
       case "Failed":
         this.diagnostics.reachable = false
-        this.diagnostics.drop("failed", batch.count)
+        this.lost(batch, "failed")
         this.diagnostics.failed(outcome.message)
         this.diagnostics.sayRarely(
           "failed",
@@ -350,8 +371,9 @@ export class Delivery<P> {
   private delivered(batch: Batch<P>, rejected: number, message: string): void {
     const lost = Math.min(batch.count, rejected)
     this.diagnostics.exported += batch.count - lost
+    this.conclude(batch, lost > 0 ? "rejected" : undefined)
     if (lost > 0) {
-      this.diagnostics.drop("rejected", lost)
+      this.diagnostics.drop("rejected", lost, lost)
       this.diagnostics.failed(`${lost} spans rejected: ${message}`)
     }
     if (lost > 0 || message !== "") {
@@ -366,9 +388,19 @@ export class Delivery<P> {
     }
   }
 
+  private lost(batch: Batch<P>, reason: DropReason): void {
+    this.diagnostics.drop(reason, batch.count, batch.count)
+    this.conclude(batch, reason)
+  }
+
+  private conclude(batch: Batch<P>, reason: DropReason | undefined): void {
+    const now = this.timing.now()
+    this.diagnostics.concluded?.((now - (batch.firstTriedAt ?? now)) / 1_000, reason)
+  }
+
   private tooLarge(batch: Batch<P>, message: string): void {
     const name = batch.payload === undefined ? "" : this.sink.nameOf(batch.payload)
-    this.diagnostics.drop("too_large", 1)
+    this.lost(batch, "too_large")
     this.diagnostics.failed(message)
     this.diagnostics.sayRarely(
       "too_large",

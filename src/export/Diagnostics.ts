@@ -43,18 +43,22 @@ export type Log = (level: Level, message: string, fields: Fields) => void
  * - `spool_full`: the spool's limit, the oldest gave way
  * - `spool_corrupt`: damaged in the spool; `spool_lost`: removed from it by another hand
  */
-export type DropReason =
-  | "queue_full"
-  | "refused"
-  | "rejected"
-  | "too_large"
-  | "failed"
-  | "unencodable"
-  | "shutdown"
-  | "after_shutdown"
-  | "spool_full"
-  | "spool_corrupt"
-  | "spool_lost"
+export type DropReason = (typeof dropReasons)[number]
+
+/** Every reason to lose a span. */
+export const dropReasons = [
+  "queue_full",
+  "refused",
+  "rejected",
+  "too_large",
+  "failed",
+  "unencodable",
+  "shutdown",
+  "after_shutdown",
+  "spool_full",
+  "spool_corrupt",
+  "spool_lost"
+] as const
 
 /** Counters of spans since the pipeline was made, and what is where now. */
 export interface Status {
@@ -103,17 +107,25 @@ const everyMillis = 60_000
 
 export class Diagnostics {
   started = 0
+  /** Of those that started, how many head sampling had not chosen. */
+  startedUnsampled = 0
   ended = 0
   sampled = 0
   notKept = 0
   decidedEarly = 0
   late = 0
   recovered = 0
+  /** Spans that were tried to be sent for the first time. */
+  tried = 0
   exported = 0
   reachable: boolean | undefined
   lastError: { readonly message: string; readonly at: number } | undefined
   readonly keptByRule = new Map<string, number>()
   readonly dropped = new Map<DropReason, number>()
+  /** Of those dropped, how many had been tried to be sent. */
+  readonly droppedTried = new Map<DropReason, number>()
+  /** Told when a batch has come to its end: after how long since it was first tried, and why where it failed. */
+  concluded: ((seconds: number, reason: DropReason | undefined) => void) | undefined
   private readonly timing: Timing
   private readonly log: Log | undefined
   private readonly once = new Set<string>()
@@ -124,8 +136,10 @@ export class Diagnostics {
     this.log = log
   }
 
-  drop(reason: DropReason, count: number): void {
+  /** Counts what is lost; `tried` says how many of them had been tried to be sent. */
+  drop(reason: DropReason, count: number, tried = 0): void {
     if (count > 0) this.dropped.set(reason, (this.dropped.get(reason) ?? 0) + count)
+    if (tried > 0) this.droppedTried.set(reason, (this.droppedTried.get(reason) ?? 0) + tried)
   }
 
   kept(reason: string, count: number): void {

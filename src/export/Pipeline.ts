@@ -37,6 +37,7 @@ import { Collect } from "./Collect.ts"
 import { Delivery } from "./Delivery.ts"
 import { Diagnostics, type Status } from "./Diagnostics.ts"
 import * as ExporterSink from "./ExporterSink.ts"
+import type { Observed } from "./Metrics.ts"
 import { json } from "./OtlpJson.ts"
 import { protobuf } from "./OtlpProtobuf.ts"
 import * as OtlpSink from "./OtlpSink.ts"
@@ -54,7 +55,8 @@ import {
   defaultTimeoutMillis,
   type PipelineOptions
 } from "./PipelineOptions.ts"
-import { Spool } from "./Spool.ts"
+import { defaultSpoolMaxBytes, Spool } from "./Spool.ts"
+import { keepReasons } from "./Tail.ts"
 import * as TimingModule from "./Timing.ts"
 
 export type { Status } from "./Diagnostics.ts"
@@ -87,6 +89,8 @@ export interface Pipeline {
    */
   readonly shutdown: (timeoutMillis: number) => Promise<FlushResult>
   readonly status: () => Status
+  /** What its metrics are read from: see `Metrics.register`. */
+  readonly observed: Observed
 }
 
 /** Makes a pipeline that sends OTLP over HTTP. Throws an `ExportOptionsError` where an option makes no sense. */
@@ -153,7 +157,18 @@ export const make = (options: PipelineOptions): Pipeline => {
     maxSpans: batchSize(options),
     maxBatchBytes: options.maxExportBatchBytes ?? defaultMaxExportBatchBytes
   })
-  return assemble(options, { batcher, delivery, diagnostics, timing, spool })
+  const { hostname, port, protocol } = new URL(options.endpoint)
+  return assemble(options, {
+    batcher,
+    delivery,
+    diagnostics,
+    timing,
+    spool,
+    exporterType: options.protocol === "http/json" ? "otlp_http_json_span_exporter" : "otlp_http_span_exporter",
+    server: { address: hostname.replace(/^\[|\]$/g, ""), port: Number(port) || (protocol === "https:" ? 443 : 80) },
+    maxBytes,
+    spoolMaxBytes: options.spool === undefined ? undefined : (options.spool.maxBytes ?? defaultSpoolMaxBytes)
+  })
 }
 
 /** Makes a pipeline that hands its spans to an OpenTelemetry exporter of the user's own. */
@@ -189,7 +204,18 @@ export const fromExporter = (
     waitsIn: `memory (${Math.round(maxBytes / 1024 / 1024)} MiB)`
   })
   const batcher = new ExporterSink.ReadableBatcher(options.toReadable, batchSize(options), (part) => delivery.add(part))
-  return assemble(options, { batcher, delivery, diagnostics, timing, spool: undefined, exporter })
+  return assemble(options, {
+    batcher,
+    delivery,
+    diagnostics,
+    timing,
+    spool: undefined,
+    exporter,
+    exporterType: exporter.constructor?.name || "SpanExporter",
+    server: undefined,
+    maxBytes,
+    spoolMaxBytes: undefined
+  })
 }
 
 /** The specification: a batch is never larger than the queue. */
@@ -205,7 +231,7 @@ const assemble = <P>(
     readonly timing: TimingModule.Timing
     readonly spool: Spool | undefined
     readonly exporter?: SpanExporter | undefined
-  }
+  } & Pick<Observed, "exporterType" | "server" | "maxBytes" | "spoolMaxBytes">
 ): Pipeline => {
   const { batcher, delivery, diagnostics, exporter, spool, timing } = stages
   const collect = new Collect({
@@ -229,6 +255,28 @@ const assemble = <P>(
       spooled: spool?.spans ?? 0,
       spooledBytes: spool?.bytes ?? 0
     })
+
+  const observed: Observed = {
+    diagnostics,
+    whereabouts: () => {
+      const retrying = delivery.retryingSpans
+      return {
+        held: collect.heldSpans,
+        waiting: collect.waitingSpans + delivery.waitingSpans - delivery.inFlightSpans - retrying,
+        inFlight: delivery.inFlightSpans + retrying,
+        parked: delivery.parkedSpans,
+        bytes: batcher.bytes + delivery.queuedBytes,
+        spooled: spool?.spans ?? 0,
+        spooledBytes: spool?.bytes ?? 0
+      }
+    },
+    exporterType: stages.exporterType,
+    server: stages.server,
+    maxSpans: options.maxQueueSize ?? Infinity,
+    maxBytes: stages.maxBytes,
+    keepReasons: keepReasons(options.tail),
+    spoolMaxBytes: stages.spoolMaxBytes
+  }
 
   const measured = async (run: () => Promise<boolean>): Promise<FlushResult> => {
     const exported = diagnostics.exported
@@ -278,7 +326,8 @@ const assemble = <P>(
     receiver: collect,
     flush: (timeoutMillis) => ended ?? flush(timeoutMillis),
     shutdown: (timeoutMillis) => (ended ??= end(timeoutMillis)),
-    status
+    status,
+    observed
   }
 }
 

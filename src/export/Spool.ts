@@ -253,8 +253,7 @@ export class Spool {
   }
 
   private give(segment: Segment): void {
-    const dropped = this.opened!.delivery.forget(segment)
-    this.diagnostics.drop("spool_full", dropped)
+    const dropped = this.opened!.delivery.forget(segment, "spool_full")
     if (dropped > 0) {
       this.diagnostics.sayRarely(
         "spool_full",

@@ -78,6 +78,17 @@ export const isActive = (options: TailOptions | undefined): boolean =>
   options !== undefined &&
   (options.keepErrors !== false || options.keepSlowerThanMillis !== undefined || (options.rules?.length ?? 0) > 0)
 
+/** Every `sampling.reason` that there may be; `undefined` where nothing is held for a decision. */
+export const keepReasons = (options: TailOptions | undefined): ReadonlyArray<string> | undefined => {
+  if (options === undefined || !isActive(options)) return undefined
+  const rules = (options.rules ?? []).map((rule) => `rule:${rule.name}`)
+  return [
+    ...(options.keepErrors === false ? [] : ["error"]),
+    ...(options.keepSlowerThanMillis === undefined ? [] : ["slow"]),
+    ...new Set(rules)
+  ]
+}
+
 /** What is known of a local trace: the spans held, then the decision. */
 class Held {
   spans: Array<EndedSpan> = []

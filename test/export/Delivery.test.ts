@@ -394,7 +394,7 @@ describe("Delivery", () => {
       await timing.settle()
       expect(delivery.waitingSpans).toBe(5)
       // The first half is being sent.
-      expect(delivery.forget(whole.source.origin)).toBe(2)
+      expect(delivery.forget(whole.source.origin, "spool_full")).toBe(2)
       expect(delivery.waitingSpans).toBe(3)
     })
 

@@ -9,6 +9,7 @@ import * as Duration from "effect/Duration"
 import * as Redacted from "effect/Redacted"
 import * as ConsoleExporter from "../../export/ConsoleExporter.ts"
 import type { Log, Status } from "../../export/Diagnostics.ts"
+import type { Observed } from "../../export/Metrics.ts"
 import * as Pipeline from "../../export/Pipeline.ts"
 import type { TailOptions, TailRule } from "../../export/Tail.ts"
 import type { TelemetryConfig } from "../../TelemetryConfig.ts"
@@ -24,6 +25,8 @@ export interface Output {
   readonly flush: (timeoutMillis: number) => Promise<Pipeline.FlushResult>
   readonly shutdown: (timeoutMillis: number) => Promise<void>
   readonly status: () => Status
+  /** What metrics are read from, where anything is counted. */
+  readonly observed: Observed | undefined
 }
 
 /** What is beside the configuration. */
@@ -84,7 +87,8 @@ export const make = (config: TelemetryConfig, options: OutputOptions): Output =>
       printer?.close()
       await Promise.all([pipeline?.shutdown(timeoutMillis), ...bridges.map((bridge) => bridge.shutdown(timeoutMillis))])
     },
-    status: () => pipeline?.status() ?? idleStatus
+    status: () => pipeline?.status() ?? idleStatus,
+    observed: pipeline?.observed
   }
 }
 

@@ -74,7 +74,9 @@ const reach = (config: TelemetryConfig, report: Report): Effect.Effect<boolean> 
       })
       if (!(yield* say(finding))) return false
     } else yield* say(skipped("tls", "the endpoint is http"))
-    const asked = yield* Effect.promise(() => AnswerCheck.ask(config, millis))
+    const asked = yield* Effect.promise(() =>
+      AnswerCheck.ask(config, Math.min(10_000, Duration.toMillis(config.timeout)))
+    )
     const isTaken = asked.finding.status !== "failed"
     // A refusal has a date too.
     left.splice(left.indexOf("answer"), 1)

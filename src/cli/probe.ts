@@ -83,6 +83,8 @@ export interface Handshake {
   readonly validUntil: number
 }
 
+const noTicketMillis = 1_000
+
 export const handshake = (host: string, port: number, tls: TlsOptions, millis: number): Promise<Handshake | Failure> =>
   new Promise((resolve) => {
     const options: Tls.ConnectionOptions = { host, port, rejectUnauthorized: false }
@@ -119,7 +121,10 @@ export const handshake = (host: string, port: number, tls: TlsOptions, millis: n
         subject: (Array.isArray(name) ? name[0] : name) ?? host,
         validUntil: certificate.valid_to === undefined ? NaN : Date.parse(certificate.valid_to)
       }
-      setTimeout(finish, 100)
+      if (done.protocol !== "TLSv1.3") return finish()
+      // A ticket says that the client was taken; some servers give none.
+      socket.once("session", finish)
+      setTimeout(finish, noTicketMillis).unref()
     })
   })
 

@@ -68,8 +68,6 @@ export interface Asked {
   readonly form: Form
   /** Names of the headers that are configured. */
   readonly headers: ReadonlyArray<string>
-  /** The variable that the endpoint is from. */
-  readonly variable: string
   readonly alternative?: Alternative | undefined
 }
 
@@ -193,6 +191,12 @@ const broken = async (answer: Probe.Failure, url: URL, millis: number): Promise<
       "look at the headers of OTEL_EXPORTER_OTLP_HEADERS and at the files for TLS"
     ]
   }
+  if (/CERTIFICATE_REQUIRED|BAD_CERTIFICATE|HANDSHAKE_FAILURE|UNKNOWN_CA/.test(answer.code)) {
+    return [
+      `the server refuses this client (${answer.code})`,
+      "look at OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE and OTEL_EXPORTER_OTLP_CLIENT_KEY"
+    ]
+  }
   if (url.protocol === "http:") {
     if (await Probe.speaksHttp2(host, port, millis)) {
       return [
@@ -231,7 +235,6 @@ export const ask = async (
     display: config.endpoint.display,
     form,
     headers: Object.keys(config.headers),
-    variable: config.sources.endpoint.name ?? "OTEL_EXPORTER_OTLP_ENDPOINT",
     alternative
   })
   return { finding, answer }

@@ -104,21 +104,12 @@ describe("tls", () => {
   it.effect("a certificate of another name", () =>
     Effect.gen(function* () {
       const port = yield* tlsServer({})
-      const shaken = yield* shake(port, { ca: certificates.ca }, "127.0.0.2")
-      // 127.0.0.2 is this machine too, but no name that the certificate has; where it does not listen, ask in words.
-      const finding = Check.tls(
-        shaken._tag === "Handshake"
-          ? shaken
-          : {
-              _tag: "Handshake",
-              protocol: "TLSv1.3",
-              subject: "server",
-              validUntil: NaN,
-              untrusted: "ERR_TLS_CERT_ALTNAME_INVALID"
-            },
-        { ...more, host: "127.0.0.2" }
-      )
-      assert.include(finding, { status: "failed", found: "the certificate is of server, not of 127.0.0.2" })
+      // This machine, by an address that the certificate does not have.
+      const shaken = yield* shake(port, { ca: certificates.ca }, "0.0.0.0")
+      assert.include(Check.tls(shaken, { ...more, host: "0.0.0.0" }), {
+        status: "failed",
+        found: "the certificate is of server, not of 0.0.0.0"
+      })
     }).pipe(Effect.scoped)
   )
 

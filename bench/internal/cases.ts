@@ -1,0 +1,295 @@
+/** What is measured, case by case. Cases of a group take turns, round by round. */
+import { rmSync } from "node:fs"
+import { createServer } from "node:net"
+import { join } from "node:path"
+import type { Measured } from "./cpu.ts"
+import type { Usage } from "./http-server.ts"
+import type { Loaded } from "./load.ts"
+import { Running, run, Sink, type Surroundings } from "./processes.ts"
+import { size, type Size } from "./size.ts"
+import type { Started } from "./startup.ts"
+import type { Volume } from "./volume.ts"
+import { route, spansPerRequest } from "./workload.ts"
+
+/** What a case needs of the run that it is part of. */
+export interface Bench {
+  readonly surroundings: Surroundings
+  readonly sink: Sink
+  /** The directory of the library that was built. */
+  readonly library: string
+  /** A directory for the spools. */
+  readonly scratch: string
+  /** 1, or a small part of it where only the harness itself is tried. */
+  readonly scale: number
+  readonly warn: (message: string) => void
+}
+
+export type Figures = Readonly<Record<string, number>>
+
+export interface Case {
+  readonly name: string
+  readonly group: "cpu" | "http" | "volume" | "startup" | "size"
+  /** Starts the peer in a process of its own, to be measured once a round. */
+  readonly start: (bench: Bench) => Promise<Session>
+}
+
+export interface Session {
+  readonly measure: () => Promise<Figures>
+  readonly stop: () => Promise<void>
+}
+
+/** What cannot be measured twice in one process: a new one for every round. */
+const once =
+  (measure: (bench: Bench) => Promise<Figures>): Case["start"] =>
+  (bench) =>
+    Promise.resolve({ measure: () => measure(bench), stop: () => Promise.resolve() })
+
+// ---------------------------------------------------------------------------------------------------------------------
+// CPU
+// ---------------------------------------------------------------------------------------------------------------------
+
+interface Shape {
+  /** Requests of a round. */
+  readonly requests: number
+  /** The share of the spans that has to arrive. */
+  readonly share: number
+  /** See `serve`. */
+  readonly pause: number
+}
+
+const everything: Shape = { requests: 8_000, share: 1, pause: 2 }
+const tenth: Shape = { requests: 12_000, share: 0.1, pause: 0 }
+/** Nothing arrives, and little is to be measured. */
+const nothing: Shape = { requests: 40_000, share: 0, pause: 0 }
+
+/** Requests that go before the first round: a server runs for longer than its code takes to be compiled. */
+const warmup = 20_000
+
+const cpu = (peer: string, shape: Shape): Case => ({
+  name: `cpu ${peer}`,
+  group: "cpu",
+  start: async (bench) => {
+    const requests = scaled(bench, shape.requests)
+    const process = new Running("cpu", [peer, ...[scaled(bench, warmup), requests, shape.pause].map(String)], {
+      ...surroundings(bench),
+      env: { ...bench.surroundings.env, BENCH_SCRATCH: join(bench.scratch, peer) }
+    })
+    await ready(process)
+    return {
+      stop: () => process.stop(),
+      measure: async () => {
+        await bench.sink.reset()
+        const { micros } = await process.ask<Measured>("measure")
+        // A span that is not sent is cheap: who loses spans has not done the same work.
+        const spans = await bench.sink.spans()
+        const expected = requests * spansPerRequest
+        if (shape.share === 1 ? spans !== expected : spans > expected * (shape.share + 0.1)) {
+          bench.warn(`${peer}: ${spans} of ${expected} spans arrived`)
+        }
+        return { micros: micros / spansPerRequest }
+      }
+    }
+  }
+})
+
+/** The first message of a program that stays. */
+const ready = async <Message>(process: Running): Promise<Message> => {
+  try {
+    return await process.next<Message>()
+  } catch (error) {
+    await process.stop()
+    throw error
+  }
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// HTTP
+// ---------------------------------------------------------------------------------------------------------------------
+
+const connections = 16
+
+type Collector = "healthy" | "dead" | "hanging" | "slow"
+
+/** What is done to a collector must not be felt by the peers that have a healthy one: it is one of its own. */
+const collectorOf = async (bench: Bench, collector: Collector): Promise<Pick<Sink, "origin" | "stop">> => {
+  if (collector === "healthy") return { origin: bench.sink.origin, stop: () => Promise.resolve() }
+  if (collector === "dead") return { origin: await deadOrigin(), stop: () => Promise.resolve() }
+  const sink = await Sink.start({ ...bench.surroundings, execArgv: [] })
+  await sink.reset(collector)
+  return sink
+}
+
+const http = (peer: string, collector: Collector = "healthy"): Case => ({
+  name: `http ${peer} ${collector}`,
+  group: "http",
+  start: async (bench) => {
+    const sink = await collectorOf(bench, collector)
+    const env = { ...bench.surroundings.env, BENCH_SINK: sink.origin }
+    const server = new Running("http-server", [peer], { ...surroundings(bench), env })
+    const { port } = await ready<{ readonly port: number }>(server)
+    const round = async (warmup: number): Promise<Figures> => {
+      const load = new Running("load", [port, route, connections, warmup, scaled(bench, 1_500)].map(String), {
+        env,
+        execArgv: []
+      })
+      try {
+        await load.next()
+        const before = await server.ask<Usage>("usage")
+        const loaded = await load.next<Loaded>()
+        const after = await server.ask<Usage>("usage")
+        return {
+          rate: loaded.requestsPerSecond,
+          p99: loaded.p99,
+          cpu: (after.cpu - before.cpu) / loaded.requests
+        }
+      } finally {
+        await load.stop()
+      }
+    }
+    await round(scaled(bench, 1_500))
+    return {
+      measure: () => round(scaled(bench, 300)),
+      stop: async () => {
+        await server.stop()
+        await sink.stop()
+      }
+    }
+  }
+})
+
+/** Where nobody listens. */
+const deadOrigin = (): Promise<string> =>
+  new Promise((resolve) => {
+    const server = createServer().listen(0, "127.0.0.1", () => {
+      const { port } = server.address() as { readonly port: number }
+      server.close(() => resolve(`http://127.0.0.1:${port}`))
+    })
+  })
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Many spans
+// ---------------------------------------------------------------------------------------------------------------------
+
+const megabyte = 1_000_000
+
+const volume = (kind: "million" | "burst", peer: string, spans: number): Case => ({
+  name: `${kind} ${peer}`,
+  group: "volume",
+  start: once(async (bench) => {
+    await bench.sink.reset()
+    const made = await run<Volume>("volume", [kind, peer, String(scaled(bench, spans))], surroundings(bench))
+    const lost = peer === "bare" ? 0 : made.spans - (await bench.sink.spans())
+    return { lost, memory: made.memory / megabyte }
+  })
+})
+
+/** Ten minutes of 2,000 spans a second. */
+const outageSpans = 1_200_000
+
+const outage: Case = {
+  name: "outage",
+  group: "volume",
+  start: once(async (bench) => {
+    const env = { ...bench.surroundings.env, BENCH_SINK: await deadOrigin() }
+    const args = ["hold", "ours", String(scaled(bench, outageSpans))]
+    const made = await run<Volume>("volume", args, { ...surroundings(bench), env })
+    return { memory: made.memory / megabyte }
+  })
+}
+
+const spooledSpans = 200_000
+
+const hold = (peer: "ours" | "ours-spool"): Case => ({
+  name: `hold ${peer}`,
+  group: "volume",
+  start: once(async (bench) => {
+    const directory = join(bench.scratch, `hold-${peer}`)
+    rmSync(directory, { recursive: true, force: true })
+    const env = { ...bench.surroundings.env, BENCH_SCRATCH: directory }
+    const dead = { ...env, BENCH_SINK: await deadOrigin() }
+    const spans = String(scaled(bench, spooledSpans))
+    const written = await run<Volume>("volume", ["hold", peer, spans], { ...surroundings(bench), env: dead })
+    const rate = written.spans / written.seconds
+    if (peer === "ours") return { rate }
+    await bench.sink.reset()
+    const drained = await run<Volume>("volume", ["drain", peer, String(written.spans)], { ...surroundings(bench), env })
+    rmSync(directory, { recursive: true, force: true })
+    const arrived = await bench.sink.spans()
+    if (arrived !== written.spans) bench.warn(`spool: ${arrived} of ${written.spans} spans arrived`)
+    return { rate, drain: drained.spans / drained.seconds }
+  })
+})
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Start and size
+// ---------------------------------------------------------------------------------------------------------------------
+
+const startup = (peer: string): Case => ({
+  name: `startup ${peer}`,
+  group: "startup",
+  start: once(async (bench) => {
+    const { milliseconds } = await run<Started>("startup", [peer], {
+      execArgv: bench.surroundings.execArgv,
+      env: { ...bench.surroundings.env, OTEL_ENABLED: "true", OTEL_EXPORTER_OTLP_ENDPOINT: bench.sink.origin }
+    })
+    return { milliseconds }
+  })
+})
+
+const bundle = (program: "ours" | "stock" | "untraced"): Case => ({
+  name: `size ${program}`,
+  group: "size",
+  start: once(async (bench) => {
+    const { gzip, minified }: Size = await size(program, bench.library)
+    return { minified: minified / 1_000, gzip: gzip / 1_000 }
+  })
+})
+
+const scaled = (bench: Bench, number: number): number => Math.max(8, Math.round(number * bench.scale))
+
+const surroundings = (bench: Bench): Surroundings => ({
+  ...bench.surroundings,
+  execArgv: ["--expose-gc", ...bench.surroundings.execArgv]
+})
+
+/** In the order in which they take turns. A peer stands next to what it is compared with. */
+export const cases = {
+  ours: cpu("ours", everything),
+  rawOtel: cpu("raw-otel", everything),
+  noInterop: cpu("ours-nointerop", everything),
+  ddTrace: cpu("dd-trace", everything),
+  plain: cpu("ours-plain", everything),
+  plainNoStack: cpu("ours-plain-nostack", everything),
+  stock: cpu("stock", everything),
+  native: cpu("native", everything),
+  oursJson: cpu("ours-json", everything),
+  rawOtelJson: cpu("raw-otel-json", everything),
+  spool: cpu("ours-spool", everything),
+  tenth: cpu("ours-tenth", tenth),
+  floor: cpu("floor", nothing),
+  tail: cpu("ours-tail", tenth),
+  off: cpu("ours-off", nothing),
+  bare: cpu("bare", nothing),
+  httpBare: http("bare"),
+  httpUntraced: http("untraced"),
+  httpOff: http("ours-off"),
+  httpTenth: http("ours-tenth"),
+  httpSampled: http("ours"),
+  httpDead: http("ours", "dead"),
+  httpSlow: http("ours", "slow"),
+  httpHanging: http("ours-hasty", "hanging"),
+  httpStock: http("stock"),
+  million: volume("million", "ours", 1_000_000),
+  millionBare: volume("million", "bare", 1_000_000),
+  millionStock: volume("million", "stock", 1_000_000),
+  burst: volume("burst", "ours", 10_000),
+  burstStock: volume("burst", "stock", 10_000),
+  outage,
+  holdMemory: hold("ours"),
+  holdSpool: hold("ours-spool"),
+  startup: startup("ours"),
+  startupStock: startup("stock"),
+  size: bundle("ours"),
+  sizeStock: bundle("stock"),
+  sizeUntraced: bundle("untraced")
+} as const satisfies Record<string, Case>

@@ -10,7 +10,11 @@ import * as ConfigProvider from "effect/ConfigProvider"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import * as TelemetryConfig from "../../src/TelemetryConfig.ts"
+import { vi } from "vitest"
 import type { Finding } from "../../src/cli/Finding.ts"
+
+// Some tests run the command many times, and a machine may be busy.
+vi.setConfig({ testTimeout: 120_000 })
 
 export const root = fileURLToPath(new URL("../..", import.meta.url))
 export const node = join(root, "node_modules/.bin/node")
@@ -30,6 +34,8 @@ export interface RunOptions {
 export const environment = (env: Readonly<Record<string, string>> = {}): Record<string, string> => ({
   PATH: process.env["PATH"] ?? "",
   HOME: process.env["HOME"] ?? "",
+  // Half of what a run costs is reading the same modules once more.
+  NODE_COMPILE_CACHE: join(tmpdir(), "effect-telemetry-cli-compiled"),
   ...env
 })
 

@@ -12,17 +12,20 @@ const version = "0.161.0"
 
 const config = (name: string) => ["--config", join(import.meta.dirname, "config", name)]
 
+/** The path of the program, built if it is not there yet. */
+export const collectorProgram = goBuild({
+  name: "collector",
+  notice: `OpenTelemetry Collector ${version} from its Go modules: some two minutes, once`,
+  module: join(import.meta.dirname, "collector"),
+  target: "."
+})
+
 export const collector: Server = {
   name: "collector",
   lane: "go",
   after: ["jaeger"],
   install: Effect.gen(function* () {
-    const program = yield* goBuild({
-      name: "collector",
-      notice: `OpenTelemetry Collector ${version} from its Go modules: some two minutes, once`,
-      module: join(import.meta.dirname, "collector"),
-      target: "."
-    })
+    const program = yield* collectorProgram
     return {
       description: `OpenTelemetry Collector ${version}`,
       start: ({ environment, folder }) =>

@@ -40,6 +40,36 @@ const field = (ot: string | undefined, key: string): string | undefined =>
     .find((part) => part.startsWith(`${key}:`))
     ?.slice(key.length + 1)
 
+/** Whether randomness, an explicit one before that of the trace id, is not below a threshold of 14 digits. */
+const reaches = (threshold: string, traceId: string, ot: string | undefined): boolean => {
+  const explicit = field(ot, "rv")
+  const valid = explicit !== undefined && /^[0-9a-f]{14}$/.test(explicit)
+  const randomness = valid ? explicit : traceId
+  const offset = valid ? 0 : traceId.length - digits
+  for (let i = 0; i < digits; i++) {
+    const difference = randomness.charCodeAt(offset + i) - threshold.charCodeAt(i)
+    if (difference !== 0) return difference > 0
+  }
+  return true
+}
+
+/** The `tracestate` of a trace of which nobody knows what share it stands for: what it was, without a threshold. */
+export const withoutThreshold = (traceState: Otel.TraceState): Otel.TraceState => {
+  const ot = traceState.get("ot")
+  if (field(ot, "th") === undefined) return traceState
+  const others = ot!.split(";").filter((part) => part !== "" && !part.startsWith("th:"))
+  return others.length === 0 ? traceState.unset("ot") : traceState.set("ot", others.join(";"))
+}
+
+/** The `tracestate` of a trace that was kept because its caller had kept it: without a threshold that contradicts that. */
+export const withPossibleThreshold = (traceId: string, traceState: Otel.TraceState): Otel.TraceState => {
+  const ot = traceState.get("ot")
+  const threshold = field(ot, "th")
+  if (threshold === undefined) return traceState
+  const isPossible = /^[0-9a-f]{1,14}$/.test(threshold) && reaches(threshold.padEnd(digits, "0"), traceId, ot)
+  return isPossible ? traceState : withoutThreshold(traceState)
+}
+
 /** A share of the traces. */
 export class ConsistentProbability {
   readonly ratio: number
@@ -59,15 +89,7 @@ export class ConsistentProbability {
   /** Whether a trace is kept. */
   keeps(traceId: string, traceState: Otel.TraceState | undefined): boolean {
     if (this.ratio === 0) return false
-    const explicit = traceState === undefined ? undefined : field(traceState.get("ot"), "rv")
-    const valid = explicit !== undefined && /^[0-9a-f]{14}$/.test(explicit)
-    const randomness = valid ? explicit : traceId
-    const offset = valid ? 0 : traceId.length - digits
-    for (let i = 0; i < digits; i++) {
-      const difference = randomness.charCodeAt(offset + i) - this.threshold.charCodeAt(i)
-      if (difference !== 0) return difference > 0
-    }
-    return true
+    return reaches(this.threshold, traceId, traceState?.get("ot"))
   }
 
   /** The `tracestate` of a trace that was kept: what it was, with the threshold. */

@@ -39,6 +39,7 @@ import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import * as Tracer from "effect/Tracer"
+import { withoutThreshold, withPossibleThreshold } from "./ConsistentProbability.ts"
 import * as Ids from "./Ids.ts"
 import * as Limits from "./Limits.ts"
 import * as OtelContext from "./OtelContext.ts"
@@ -191,6 +192,7 @@ export class TelemetryTracer implements Tracer.Tracer {
     }
     let decision: Sampler.Decision = Sampler.NOT_RECORD
     let more: Readonly<Record<string, unknown>> | undefined
+    let isMarked = false
     if (sampled !== undefined) decision = sampled ? Sampler.RECORD_AND_SAMPLED : Sampler.NOT_RECORD
     else if (typeof rule === "number") decision = rule
     else if (rule._tag === "Ratio") decision = rule.decide(traceId)
@@ -198,6 +200,7 @@ export class TelemetryTracer implements Tracer.Tracer {
       if (rule.probability.keeps(traceId, traceState)) {
         decision = Sampler.RECORD_AND_SAMPLED
         traceState = rule.probability.mark(traceState)
+        isMarked = true
       }
     } else {
       const result = Sampler.ask(rule, {
@@ -210,8 +213,13 @@ export class TelemetryTracer implements Tracer.Tracer {
         rules: core.rules
       })
       decision = result.decision
+      isMarked = result.traceState !== undefined
       traceState = result.traceState ?? traceState
       more = result.attributes
+    }
+    if (traceState !== undefined && !isMarked) {
+      if (decision !== Sampler.RECORD_AND_SAMPLED) traceState = withoutThreshold(traceState)
+      else if (!(parent instanceof TelemetrySpan)) traceState = this.#thresholdKept(traceState, traceId, parent)
     }
     const flags = (inheritedFlags & SpanContext.RANDOM) | (decision === Sampler.RECORD_AND_SAMPLED ? 1 : 0)
     if (decision === Sampler.NOT_RECORD && !(mayRecord && this.#takesUnsampled)) {
@@ -268,6 +276,12 @@ export class TelemetryTracer implements Tracer.Tracer {
     if (parent === undefined) return rules.root
     if (SpanContext.isRemote(parent)) return parent.sampled ? rules.remoteSampled : rules.remoteNotSampled
     return parent.sampled ? rules.localSampled : rules.localNotSampled
+  }
+
+  /** Who keeps what the caller kept stands for the same share; who would have kept the others too does not. */
+  #thresholdKept(traceState: Otel.TraceState, traceId: string, parent: Tracer.AnySpan | undefined): Otel.TraceState {
+    const follows = parent?.sampled === true && this.#rules.remoteNotSampled !== Sampler.RECORD_AND_SAMPLED
+    return follows ? withPossibleThreshold(traceId, traceState) : withoutThreshold(traceState)
   }
 
   #samplerContext(parent: Tracer.AnySpan | undefined): Otel.Context {

@@ -2,7 +2,11 @@ import { assert, describe, it } from "@effect/vitest"
 import { createTraceState } from "@opentelemetry/api"
 import * as Effect from "effect/Effect"
 import { ConsistentProbability } from "../../src/tracer/ConsistentProbability.ts"
+import * as EffectTracer from "effect/Tracer"
+import * as TraceContext from "../../src/propagation/TraceContext.ts"
 import * as Sampler from "../../src/tracer/Sampler.ts"
+import type { EndedSpan } from "../../src/tracer/SpanReceiver.ts"
+import * as Tracer from "../../src/tracer/Tracer.ts"
 import * as TestTelemetry from "../../src/testing/TestTelemetry.ts"
 
 const traceId = (randomness: string) => `4bf92f3577b34da6${"0".repeat(2)}${randomness}`.slice(0, 32)
@@ -64,4 +68,79 @@ describe("ConsistentProbability", () => {
       }
     }).pipe(Effect.provide(TestTelemetry.layer({ sampler: Sampler.parentBased(Sampler.consistentRatio(0.5)) })))
   )
+
+  // What the caller said, in flags and tracestate, and what is left of its threshold here.
+  const borders: ReadonlyArray<readonly [string, Sampler.Sampler, boolean, string, boolean, string | undefined]> = [
+    [
+      "the caller's decision is followed",
+      Sampler.parentBased(Sampler.alwaysOn),
+      true,
+      "ot=th:8;rv:90000000000000",
+      true,
+      "th:8;rv:90000000000000"
+    ],
+    [
+      "the caller contradicts itself",
+      Sampler.parentBased(Sampler.alwaysOn),
+      true,
+      "ot=th:8;rv:10000000000000",
+      true,
+      "rv:10000000000000"
+    ],
+    [
+      "the caller's threshold is none",
+      Sampler.parentBased(Sampler.alwaysOn),
+      true,
+      "ot=th:xyz;rv:10000000000000",
+      true,
+      "rv:10000000000000"
+    ],
+    [
+      "the caller dropped it, and an error keeps it",
+      Sampler.parentBased(Sampler.alwaysOn),
+      false,
+      "ot=th:8;rv:10000000000000",
+      false,
+      "rv:10000000000000"
+    ],
+    [
+      "a share of our own keeps it",
+      Sampler.consistentRatio(0.1),
+      true,
+      "ot=th:8;rv:f0000000000000",
+      true,
+      "th:e666;rv:f0000000000000"
+    ],
+    [
+      "a share of our own drops it, and an error keeps it",
+      Sampler.consistentRatio(0.1),
+      true,
+      "ot=th:8;rv:90000000000000",
+      false,
+      "rv:90000000000000"
+    ],
+    ["everything is kept, whatever the caller said", Sampler.alwaysOn, true, "ot=th:8,other=1", true, undefined],
+    ["nothing is kept, but for an error", Sampler.alwaysOff, true, "ot=th:8", false, undefined]
+  ]
+  for (const [what, sampler, parentSampled, state, sampled, ot] of borders) {
+    it(`a span carries a threshold only where it stands for that share: ${what}`, () => {
+      const ended: Array<EndedSpan> = []
+      const tracer = Tracer.make({ sampler, receiver: { takesUnsampled: true, ended: (span) => ended.push(span) } })
+      const parent = TraceContext.toExternalSpan(
+        TraceContext.parse(
+          `00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-${parentSampled ? "01" : "00"}`,
+          state
+        )!
+      )
+      const program = Effect.void.pipe(Effect.withSpan("child"), Effect.withSpan("root", { parent }))
+      Effect.runSync(Effect.provideService(program, EffectTracer.Tracer, tracer))
+      assert.strictEqual(ended.length, 2)
+      for (const span of ended) {
+        assert.strictEqual(span.sampled, sampled)
+        const kept = span.traceState === undefined ? undefined : createTraceState(span.traceState)
+        assert.strictEqual(kept?.get("ot"), ot)
+        if (state.includes("other")) assert.strictEqual(kept?.get("other"), "1")
+      }
+    })
+  }
 })

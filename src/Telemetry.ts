@@ -158,11 +158,18 @@ const border = (config: TelemetryConfig.TelemetryConfig): Layer.Layer<never> =>
     })
   )
 
-const announce = (config: TelemetryConfig.TelemetryConfig): Effect.Effect<void> =>
+const announce = (config: TelemetryConfig.TelemetryConfig, exporter?: string): Effect.Effect<void> =>
   Effect.andThen(
-    Effect.logInfo(TelemetryConfig.describe(config)),
+    Effect.logInfo(TelemetryConfig.describe(config, exporter)),
     Effect.forEach(config.warnings, (warning) => Effect.logWarning(warning), { discard: true })
   )
+
+/** An exporter given in code, by its class. */
+const nameOfExporter = (exporter: Options["exporter"]): string | undefined => {
+  if (typeof exporter !== "object") return undefined
+  const name: unknown = exporter.constructor?.name
+  return typeof name === "string" && name !== "" && name !== "Object" ? name : "custom"
+}
 
 const disabled = (config: TelemetryConfig.TelemetryConfig): Layer.Layer<Telemetry> =>
   Layer.mergeAll(
@@ -190,7 +197,7 @@ const start = (
 ): Effect.Effect<Context.Context<Telemetry>, never, Scope.Scope> =>
   Effect.gen(function* () {
     const log = yield* diagnosticsLog
-    yield* announce(config)
+    yield* announce(config, nameOfExporter(options.exporter))
     const resource = Resource.make(config)
     const output = Output.make(config, {
       resource,

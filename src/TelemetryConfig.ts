@@ -317,10 +317,13 @@ const showSampler = (sampler: SamplerDescription): string => {
 /** Quotes what would not read as one word of a log line, line breaks above all. */
 const plain = (text: string): string => (/^[\p{L}\p{N}_.:/@+-]+$/u.test(text) ? text : JSON.stringify(text))
 
-/** The line of the start: whether tracing is on, with service, endpoint and sampler, or off, with the reason. */
-export const describe = (config: TelemetryConfig): string => {
+/**
+ * The line of the start: whether tracing is on, with service, endpoint and sampler, or off, with the reason. `exporter` names
+ * one that code gives and the configuration does not know.
+ */
+export const describe = (config: TelemetryConfig, exporter: string = config.exporter): string => {
   if (!config.enabled) return `OpenTelemetry tracing disabled: ${config.disabledReason}`
-  const target = config.exporter === "otlp" ? `endpoint ${config.endpoint.display}` : `exporter ${config.exporter}`
+  const target = config.exporter === "otlp" ? `endpoint ${config.endpoint.display}` : `exporter ${plain(exporter)}`
   return `OpenTelemetry tracing enabled: service ${plain(config.serviceName)}, ${target}, sampler ${showSampler(config.sampler)}`
 }
 

@@ -122,6 +122,7 @@ describe("Telemetry", () => {
       const beside = new InMemorySpanExporter()
       const instead = new InMemorySpanExporter()
       const seen: Array<string> = []
+      const lines: Array<string> = []
       yield* Effect.gen(function* () {
         yield* Effect.fail(new Broken({ message: "no" })).pipe(Effect.withSpan("work"), Effect.ignore)
         yield* Telemetry.flush()
@@ -131,7 +132,7 @@ describe("Telemetry", () => {
         )
       }).pipe(
         Effect.provide(
-          live({}, [], {
+          live({ OTEL_SERVICE_NAME: "audio" }, lines, {
             enabled: true,
             exporter: instead,
             spanProcessors: [new SimpleSpanProcessor(beside)]
@@ -139,6 +140,9 @@ describe("Telemetry", () => {
         )
       )
       assert.deepStrictEqual(seen, ["work", "work 2 exception"])
+      assert.deepStrictEqual(lines, [
+        "OpenTelemetry tracing enabled: service audio, exporter InMemorySpanExporter, sampler parentbased_always_on"
+      ])
     })
   )
 

@@ -15,10 +15,12 @@
  * Effect.runPromise(program)
  * ```
  */
+import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
 import { recordingSpan } from "../tracer/Recording.ts"
+import * as SpanFailure from "../tracer/SpanFailure.ts"
 
 /** What a result says of itself. */
 export interface ServiceSuccess {
@@ -32,38 +34,37 @@ export interface ServiceSuccess {
   readonly attributes?: Readonly<Record<string, string | number | boolean>> | undefined
 }
 
-/** The tag by which a failure is known: its reason's, else its own, else the name of its class. */
-export const errorType = (error: unknown): string => {
-  if (Predicate.hasProperty(error, "reason") && Predicate.hasProperty(error.reason, "_tag"))
-    return String(error.reason._tag)
-  if (Predicate.hasProperty(error, "_tag")) return String(error._tag)
-  return error instanceof Error ? error.constructor.name || error.name : typeof error
+/** Whether another try may help, where the error knows; a getter of it may throw. */
+const isRetryable = (error: unknown): boolean | undefined => {
+  try {
+    const known = Predicate.hasProperty(error, "isRetryable") ? error.isRetryable : undefined
+    return typeof known === "boolean" ? known : undefined
+  } catch {
+    return undefined
+  }
 }
-
-const messageOf = (error: unknown): string =>
-  error instanceof Error ? error.message : typeof error === "string" ? error : errorType(error)
 
 /**
  * Records on the current span that a service failed: `external.service`, `external.error.retryable` (where the error knows),
- * `error.type`, and an `exception` event. The span's status stays what its own exit makes of it: an error that is handled does
- * not make its span an error.
+ * `error.type`, and an `exception` event with the nested causes. The span's status stays what its own exit makes of it: an
+ * error that is handled does not make its span an error. Takes any value as the error, and never throws.
  */
 export const recordServiceError = (service: string, error: unknown): Effect.Effect<void> =>
   Effect.withFiber((fiber) => {
     const span = recordingSpan(fiber)
     if (span === undefined) return Effect.void
-    const type = errorType(error)
+    const cause = Cause.fail(error)
     span.attribute("external.service", service)
-    span.attribute("error.type", type)
-    if (Predicate.hasProperty(error, "isRetryable") && typeof error.isRetryable === "boolean") {
-      span.attribute("external.error.retryable", error.isRetryable)
+    span.attribute("error.type", SpanFailure.errorType(cause) ?? SpanFailure.OTHER)
+    const retryable = isRetryable(error)
+    if (retryable !== undefined) span.attribute("external.error.retryable", retryable)
+    for (const { message, stacktrace, type } of SpanFailure.exceptions(cause).described) {
+      span.event("exception", fiber.getRef(Clock.Clock).currentTimeNanosUnsafe(), {
+        "exception.type": type,
+        "exception.message": message,
+        ...(stacktrace === "" ? undefined : { "exception.stacktrace": stacktrace })
+      })
     }
-    const stack = error instanceof Error ? error.stack : undefined
-    span.event("exception", fiber.getRef(Clock.Clock).currentTimeNanosUnsafe(), {
-      "exception.type": type,
-      "exception.message": messageOf(error),
-      ...(stack === undefined ? undefined : { "exception.stacktrace": stack })
-    })
     return Effect.void
   })
 

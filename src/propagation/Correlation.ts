@@ -11,7 +11,7 @@
  *
  * **Gotchas**
  *
- * Outside of any request, the setters hold for the rest of the enclosing effect. An id that is not accepted is a typed
+ * Outside of any request, the setters hold for the current span and for the rest of the enclosing effect. An id that is not accepted is a typed
  * failure, and nothing is set.
  *
  * **Example** (A job that remembers its request)
@@ -41,6 +41,7 @@ import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import type * as Tracer from "effect/Tracer"
 import { randomUUID } from "node:crypto"
+import { recordingSpan } from "../tracer/Recording.ts"
 import * as TraceAttributes from "../tracer/TraceAttributes.ts"
 import { withSpan } from "../tracer/withSpan.ts"
 import * as Baggage from "./Baggage.ts"
@@ -172,6 +173,9 @@ const setAll = (ids: Ids): Effect.Effect<void, InvalidIdError> =>
     if (Result.isFailure(valid)) return Effect.fail(valid.failure)
     const holder = TraceAttributes.ofFiber(fiber)
     if (holder === undefined) {
+      // The span that is open here began before there was a holder, so it has to be told by itself.
+      const span = recordingSpan(fiber)
+      for (const name of names) if (ids[name] !== undefined) span?.attribute(keys[name], ids[name])
       fiber.setContext(enter(fiber.context, ids, { fresh: false }))
       return Effect.void
     }

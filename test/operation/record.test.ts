@@ -22,13 +22,44 @@ describe("record", () => {
           {
             name: "exception",
             attributes: {
-              "exception.type": "NotFound",
+              "exception.type": "GeoError",
               "exception.message": "geo locate: NotFound: no such place",
               "exception.stacktrace": /GeoError/
             }
           }
         ]
       })
+    }).pipe(Effect.provide(TestTelemetry.layer()))
+  )
+
+  it.effect("what an error is made of does not matter: its message, its causes, and no harm from its getters", () =>
+    Effect.gen(function* () {
+      const hostile = Object.defineProperty({}, "isRetryable", {
+        get: () => {
+          throw new Error("a getter")
+        }
+      })
+      const errors: ReadonlyArray<unknown> = [
+        { _tag: "IndexAway", message: "connection refused" },
+        new Error("outer", { cause: new TypeError("inner") }),
+        "a text",
+        undefined,
+        hostile
+      ]
+      for (const error of errors) yield* recordServiceError("geo", error).pipe(Effect.withSpan("geo.by_hand"))
+      const [tagged, nested, text, nothing, odd] = (yield* TestTelemetry.spans).map(
+        (span): Readonly<Record<string, unknown>> => ({
+          type: span.attributes["error.type"],
+          ...span.events[0]!.attributes
+        })
+      )
+      assert.strictEqual(tagged!["type"], "IndexAway")
+      assert.strictEqual(tagged!["exception.type"], "IndexAway")
+      assert.strictEqual(tagged!["exception.message"], "connection refused")
+      assert.match(String(nested!["exception.stacktrace"]), /outer[^]*cause[^]*TypeError: inner/)
+      assert.strictEqual(text!["exception.message"], "a text")
+      assert.strictEqual(nothing!["type"], "_OTHER")
+      assert.strictEqual(odd!["type"], "_OTHER")
     }).pipe(Effect.provide(TestTelemetry.layer()))
   )
 

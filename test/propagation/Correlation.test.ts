@@ -90,6 +90,20 @@ describe("setting ids", () => {
       yield* TestTelemetry.expectTrace({ name: "script", attributes: { "user.id": "u-1" } })
     }))
 
+  test("outside of a request is on the current span too", () =>
+    Effect.gen(function* () {
+      yield* Effect.gen(function* () {
+        yield* Correlation.setUser({ userId: "u-1", organizationId: "o-1" })
+        yield* Effect.void.pipe(Effect.withSpan("step"))
+      }).pipe(Effect.withSpan("script"))
+      const ids = { "user.id": "u-1", "organization.id": "o-1" }
+      yield* TestTelemetry.expectTrace({
+        name: "script",
+        attributes: ids,
+        children: [{ name: "step", attributes: ids }]
+      })
+    }))
+
   test("`provide` makes a correlation id, keeps what is known, and lets nothing out", () =>
     Effect.gen(function* () {
       const [outer, inner, again] = yield* Effect.gen(function* () {

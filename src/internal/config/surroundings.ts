@@ -72,6 +72,22 @@ export const unreadable = (file: string): string | undefined => {
 }
 
 /**
+ * Makes a directory and those above it. Node's own way to do so never comes back where a file system takes no folders and
+ * says that something is missing, as `/proc` does: it goes on making the parent, which is there, and trying again.
+ */
+const makeDirectory = (directory: string): void => {
+  if (Fs.existsSync(directory)) return
+  const parent = Path.dirname(directory)
+  if (parent !== directory) makeDirectory(parent)
+  try {
+    Fs.mkdirSync(directory, { mode: 0o700 })
+  } catch (error) {
+    // Another process may have been quicker.
+    if (reasonOf(error) !== "EEXIST") throw error
+  }
+}
+
+/**
  * Why a directory cannot hold spans; `undefined` where it can. Makes it where it is missing, readable by its owner alone,
  * since spans can hold personal data.
  *
@@ -80,7 +96,7 @@ export const unreadable = (file: string): string | undefined => {
  */
 export const notSpoolable = (directory: string): string | undefined => {
   try {
-    Fs.mkdirSync(directory, { recursive: true, mode: 0o700 })
+    makeDirectory(Path.resolve(directory))
     if (!Fs.statSync(directory).isDirectory()) return "it is not a directory"
   } catch (error) {
     const code = reasonOf(error)

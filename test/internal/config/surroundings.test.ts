@@ -81,6 +81,16 @@ describe("notSpoolable", () => {
     expect(notSpoolable(at("bare/file/below"))).toBe("it is not a directory")
   })
 
+  it("refuses a link that leads nowhere", () => {
+    Fs.symlinkSync(at("nowhere/at/all"), at("dangling"))
+    expect(notSpoolable(at("dangling"))).toMatch(/^it is not a directory$|^it cannot be made: [A-Z]+$/)
+    expect(notSpoolable(at("dangling/below"))).toMatch(/^it is not a directory$|^it cannot be made: [A-Z]+$/)
+  })
+
+  it.runIf(process.platform === "linux")("comes back where the file system takes no folders", () => {
+    expect(notSpoolable("/proc/none/below")).toMatch(/^it cannot be made: [A-Z]+$/)
+  })
+
   it("refuses a directory that cannot be written to", () => {
     // Permissions do not bind root, so that a file system that takes no files stands in for them there.
     const isRoot = process.getuid?.() === 0

@@ -55,10 +55,12 @@ export const recordServiceError = (service: string, error: unknown): Effect.Effe
     if (span === undefined) return Effect.void
     const cause = Cause.fail(error)
     span.attribute("external.service", service)
-    span.attribute("error.type", SpanFailure.errorType(cause) ?? SpanFailure.OTHER)
+    const type = SpanFailure.errorType(cause) ?? SpanFailure.OTHER
+    span.attribute("error.type", type)
     const retryable = isRetryable(error)
     if (retryable !== undefined) span.attribute("external.error.retryable", retryable)
-    for (const { message, stacktrace, type } of SpanFailure.exceptions(cause).described) {
+    // Many failures may be handled under one span: each event says its own reason.
+    for (const { message, stacktrace } of SpanFailure.exceptions(cause).described) {
       span.event("exception", fiber.getRef(Clock.Clock).currentTimeNanosUnsafe(), {
         "exception.type": type,
         "exception.message": message,

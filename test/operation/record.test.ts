@@ -22,7 +22,7 @@ describe("record", () => {
           {
             name: "exception",
             attributes: {
-              "exception.type": "GeoError",
+              "exception.type": "NotFound",
               "exception.message": "geo locate: NotFound: no such place",
               "exception.stacktrace": /GeoError/
             }

@@ -136,6 +136,9 @@ export const spans: ReadonlyArray<CatalogueSpan> = [
 /** What every span may carry. */
 export const common: ReadonlyArray<CatalogueAttribute> = attributesOf(correlation, everySpan)
 
+/** What `recordServiceError` and `recordServiceSuccess` put on a span. */
+export const recorded: ReadonlyArray<CatalogueAttribute> = attributesOf(OperationAttributes.recorded)
+
 /** What a span event `retry` carries. */
 export const retryEvent: ReadonlyArray<CatalogueAttribute> = attributesOf(OperationAttributes.retryEvent)
 

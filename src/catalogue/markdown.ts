@@ -10,6 +10,7 @@ import {
   common,
   type Group,
   older,
+  recorded,
   retryEvent,
   spans
 } from "./Catalogue.ts"
@@ -75,6 +76,12 @@ ${attributeTable(common)}
 A failure is an event \`exception\` with \`exception.type\`, \`exception.message\` and \`exception.stacktrace\` (causes included).
 
 ${(["http", "database", "service", "event"] as const).map(group).join("\n\n")}
+
+## Outside of operations
+
+What \`recordServiceError\` and \`recordServiceSuccess\` put on the span in which they run, whatever its name.
+
+${attributeTable(recorded)}
 
 ## The event \`retry\`
 

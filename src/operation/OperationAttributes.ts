@@ -15,6 +15,16 @@ export const common: Attributes.AttributeTable<never> = {
   "error.type": Attributes.string("where it failed: why", undefined, { values: tags })
 }
 
+/** What `recordServiceError` and `recordServiceSuccess` put on the span that they find. */
+export const recorded: Attributes.AttributeTable<never> = {
+  "external.service": Attributes.string("the service that failed"),
+  "external.error.retryable": Attributes.boolean("whether another try may help, where the failure knows"),
+  "error.type": Attributes.string("why it failed: the failure's tag, or that of its reason"),
+  "result.item_count": Attributes.int("how many items the answer has"),
+  "result.from_cache": Attributes.boolean("whether it came from a cache"),
+  "result.partial": Attributes.boolean("whether something is missing in it")
+}
+
 /** Attributes of each span event `retry`. */
 export const retryEvent: Attributes.AttributeTable<never> = {
   "retry.attempt": Attributes.int("which repetition this is, from 1"),

@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import * as Catalogue from "../../src/catalogue/Catalogue.ts"
 import { recordServiceError, recordServiceSuccess } from "../../src/operation/record.ts"
 import { NotFound } from "../../src/operation/Reason.ts"
 import * as TestTelemetry from "../../src/testing/TestTelemetry.ts"
@@ -80,6 +81,22 @@ describe("record", () => {
           "geo.planet": "earth"
         }
       })
+    }).pipe(Effect.provide(TestTelemetry.layer()))
+  )
+
+  it.effect("the catalogue has all that they set, with its type", () =>
+    Effect.gen(function* () {
+      const error = new GeoError({ operation: "locate", reason: new NotFound({ message: "no such place" }) })
+      yield* Effect.andThen(
+        recordServiceError("geo", error),
+        recordServiceSuccess({ itemCount: 3, fromCache: true, partial: false })
+      ).pipe(Effect.withSpan("geo.by_hand"))
+      const { attributes } = (yield* TestTelemetry.spans)[0]!
+      const types: Readonly<Record<string, string>> = { number: "int", boolean: "boolean", string: "string" }
+      assert.deepStrictEqual(
+        Object.fromEntries(Object.entries(attributes).map(([key, value]) => [key, types[typeof value]])),
+        Object.fromEntries(Catalogue.recorded.map(({ key, type }) => [key, type]))
+      )
     }).pipe(Effect.provide(TestTelemetry.layer()))
   )
 

@@ -16,7 +16,8 @@ export const {
   HeadObjectCommand,
   ListObjectsV2Command,
   PutObjectCommand,
-  S3Client
+  S3Client,
+  UploadPartCommand
 } = await optionalPeer(module, "@aws-sdk/client-s3", () => import("@aws-sdk/client-s3"))
 export type S3Client = import("@aws-sdk/client-s3").S3Client
 

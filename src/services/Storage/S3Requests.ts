@@ -12,7 +12,7 @@ import * as AttemptSpan from "../../http/AttemptSpan.ts"
 import type { Call } from "../../operation/Operation.ts"
 import type { Reason } from "../../operation/Reason.ts"
 import type { S3Settings } from "./S3Settings.ts"
-import { AbortMultipartUploadCommand, S3Client } from "./S3Packages.ts"
+import { AbortMultipartUploadCommand, PutObjectCommand, S3Client, UploadPartCommand } from "./S3Packages.ts"
 import { reasonOf } from "./StorageReason.ts"
 
 /** Sends one command, once. */
@@ -76,7 +76,7 @@ export const make = (settings: S3Settings, timeoutMillis: number): Effect.Effect
         Effect.withFiber((fiber) => {
           const { context } = fiber
           return Effect.tryPromise({
-            try: (signal) => f(sender(client, context, call, signal), signal),
+            try: (signal) => f(sender(client, context, call, signal, timeoutMillis), signal),
             catch: reasonOf
           })
         }),
@@ -89,21 +89,52 @@ export const make = (settings: S3Settings, timeoutMillis: number): Effect.Effect
   })
 
 const sender =
-  (client: S3Client, context: Context.Context<never>, call: Call, signal: AbortSignal): Send =>
+  (client: S3Client, context: Context.Context<never>, call: Call, signal: AbortSignal, timeoutMillis: number): Send =>
   (command) => {
     // What tidies up after an interruption must not be interrupted by it.
     const isCleanUp = command instanceof AbortMultipartUploadCommand
-    const own = isCleanUp ? AbortSignal.timeout(cleanUpMillis) : signal
+    // These have no limit of an attempt, and the client's own ends when an answer begins: it need not go on.
+    const isUpload = command instanceof PutObjectCommand || command instanceof UploadPartCommand
+    const limit = isUpload && timeoutMillis !== Infinity ? restOf(timeoutMillis) : undefined
+    const own = isCleanUp
+      ? AbortSignal.timeout(cleanUpMillis)
+      : limit === undefined
+        ? signal
+        : AbortSignal.any([signal, limit.signal])
     const stack = command.middlewareStack as unknown as MiddlewareStack
     // The step next to the transport: after signing, so the headers of a trace are not part of what is signed and a proxy that
     // changes them breaks nothing; before anything is made of the answer.
-    stack.add(attemptMiddleware(context, call, own), {
+    stack.add(attemptMiddleware(context, call, own, limit?.answered), {
       step: "deserialize",
       priority: "low",
       name: "effectTelemetryAttempt"
     })
-    return client.send(command, { abortSignal: own })
+    const sent = client.send(command, { abortSignal: own })
+    return limit === undefined ? sent : limit.end(sent)
   }
+
+/** What is left of a request's time when its answer begins is the time for the answer to end. */
+const restOf = (timeoutMillis: number) => {
+  const started = performance.now()
+  const controller = new AbortController()
+  let timer: NodeJS.Timeout | undefined
+  return {
+    signal: controller.signal,
+    answered: (): void => {
+      timer = setTimeout(() => controller.abort(), Math.max(0, timeoutMillis - (performance.now() - started)))
+    },
+    end: async <A>(sent: Promise<A>): Promise<A> => {
+      try {
+        return await sent
+      } catch (error) {
+        // What the client says of an answer that is cut off is that the connection was lost.
+        throw controller.signal.aborted ? new DOMException("the answer did not end in time", "TimeoutError") : error
+      } finally {
+        clearTimeout(timer)
+      }
+    }
+  }
+}
 
 /** As much of the client's stack of middleware as is used here. */
 interface MiddlewareStack {
@@ -133,7 +164,7 @@ interface Answer {
 }
 
 const attemptMiddleware =
-  (context: Context.Context<never>, call: Call, signal: AbortSignal) =>
+  (context: Context.Context<never>, call: Call, signal: AbortSignal, answered?: (() => void) | undefined) =>
   (next: (args: Arguments) => Promise<Answer>) =>
   (args: Arguments): Promise<Answer> => {
     const { request } = args
@@ -143,6 +174,7 @@ const attemptMiddleware =
           AttemptSpan.quietly(async () => {
             Object.assign(request.headers, attempt.sentTo(urlOf(request)))
             const answer = await next(args)
+            answered?.()
             const { headers, statusCode } = answer.response
             if (statusCode !== undefined) attempt.answered(statusCode)
             call.annotate("aws.request_id", headers?.["x-amz-request-id"])

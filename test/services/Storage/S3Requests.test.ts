@@ -6,6 +6,7 @@ import { inspect } from "node:util"
 import { Storage } from "../../../src/services/Storage/Storage.ts"
 import * as TestTelemetry from "../../../src/testing/TestTelemetry.ts"
 import {
+  begun,
   type S3Server,
   closed,
   get,
@@ -37,6 +38,19 @@ describe("StorageLive: what happens to connections", () => {
         yield* closed(server)
       })
     )
+  )
+
+  it.live(
+    "an answer that begins and does not end: ends at the limit of an attempt, also where an upload is answered",
+    () =>
+      withServer(begun, { timeout: "100 millis", retry: { attempts: 1 } }, (server) =>
+        Effect.gen(function* () {
+          for (const operation of [put, operations.putStream, operations.delete, operations.copy]) {
+            assert.strictEqual((yield* Effect.flip(operation)).reason._tag, "Timeout")
+            yield* closed(server)
+          }
+        })
+      )
   )
 
   it.live("an operation ends at its deadline, whatever its attempts may take", () =>

@@ -137,6 +137,11 @@ export const operations = {
 } as const
 
 export const never: Answer = (_, request) => void request.resume()
+/** An answer that begins and does not go on. */
+export const begun: Answer = (response, request) => {
+  request.resume()
+  response.writeHead(200, { etag: '"e1"', "content-length": "100" }).write("<")
+}
 export const reset: Answer = (_, request) => void request.socket.destroy()
 export const ok: Answer = (response, request) => {
   request.resume()

@@ -23,6 +23,7 @@
 import type { NodeRedis as NodeRedisService } from "@effect/platform-node/NodeRedis"
 import * as Config from "effect/Config"
 import * as Context from "effect/Context"
+import * as Data from "effect/Data"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -60,14 +61,27 @@ const module = "CacheLive"
 await optionalPeer(module, "redis", () => import("redis"))
 const NodeRedis = await optionalPeer(module, "@effect/platform-node", () => import("@effect/platform-node/NodeRedis"))
 
+/** A setting of the cache that is not accepted. Shows no secret. */
+export class CacheConfigError extends Data.TaggedError("CacheConfigError")<{
+  /** The variable of the environment that stands for the setting. */
+  readonly setting: "REDIS_URL"
+  /** What is wrong with it, and what is accepted. */
+  readonly problem: string
+}> {
+  override get message(): string {
+    return `${this.setting}: ${this.problem}`
+  }
+}
+
 /**
  * The cache on the Redis of a URL. Builds even where Redis is away; a URL that is none is a defect that names it without its
  * credentials.
  */
-export const layer = (options: RedisOptions): Layer.Layer<Cache> => Layer.effect(Cache, connect(options))
+export const layer = (options: RedisOptions): Layer.Layer<Cache, CacheConfigError> =>
+  Layer.effect(Cache, connect(options))
 
 /** The cache on the Redis that `REDIS_URL` names (default `redis://127.0.0.1:6379`). */
-export const layerConfig = (options: CacheOptions = {}): Layer.Layer<Cache, Config.ConfigError> =>
+export const layerConfig = (options: CacheOptions = {}): Layer.Layer<Cache, CacheConfigError | Config.ConfigError> =>
   Layer.unwrap(
     Effect.map(Config.Redacted("REDIS_URL").pipe(Config.withDefault(Redacted.make("redis://127.0.0.1:6379"))), (url) =>
       layer({ ...options, url })
@@ -129,16 +143,16 @@ const closeWithin = (client: RedisClient, limit: Duration.Input): Effect.Effect<
     Effect.ignoreCause
   )
 
-const checkedUrl = (input: string | Redacted.Redacted): Effect.Effect<string> => {
+const checkedUrl = (input: string | Redacted.Redacted): Effect.Effect<string, CacheConfigError> => {
   const url = typeof input === "string" ? input : Redacted.value(input)
   const parsed = URL.parse(url)
-  return parsed !== null && (parsed.protocol === "redis:" || parsed.protocol === "rediss:")
-    ? Effect.succeed(url)
-    : Effect.die(
-        new Error(
-          `REDIS_URL: ${parsed === null ? "not a URL" : `the scheme ${parsed.protocol}`} is not accepted; expected redis:// or rediss://`
-        )
-      )
+  if (parsed !== null && (parsed.protocol === "redis:" || parsed.protocol === "rediss:")) return Effect.succeed(url)
+  // Nothing of the URL is shown, not even a scheme: there may be a password in it.
+  const what = parsed === null ? "not a URL" : "the scheme of the URL is not accepted"
+  return new CacheConfigError({
+    setting: "REDIS_URL",
+    problem: `${what}; expected redis://host:6379 or rediss://host:6379`
+  })
 }
 
 const calls = (client: () => RedisClient | undefined): CacheCalls => {

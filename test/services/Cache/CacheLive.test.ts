@@ -3,6 +3,7 @@ import type { AddressInfo } from "node:net"
 import { assert, describe, it } from "@effect/vitest"
 import * as ConfigProvider from "effect/ConfigProvider"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import { ErrorReply, SimpleError, SocketClosedUnexpectedlyError, ClientOfflineError } from "redis"
@@ -157,7 +158,11 @@ describe("CacheLive", () => {
         )
       )
       assert.strictEqual(exit._tag, "Failure")
-      assert.include(String(exit), "REDIS_URL: the scheme https: is not accepted; expected redis:// or rediss://")
+      assert.include(
+        String(exit),
+        "REDIS_URL: the scheme of the URL is not accepted; expected redis://host:6379 or rediss://host:6379"
+      )
+      assert(Exit.isFailure(exit) && exit.cause.reasons[0]!._tag === "Fail", "a typed error, no defect")
       assert.notInclude(JSON.stringify(exit) + String(exit), "hunter2")
     })
   )

@@ -288,6 +288,7 @@ export const cases = {
   holdMemory: hold("ours"),
   holdSpool: hold("ours-spool"),
   startup: startup("ours"),
+  startupModule: startup("ours-module"),
   startupStock: startup("stock"),
   size: bundle("ours"),
   sizeStock: bundle("stock"),

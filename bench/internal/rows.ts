@@ -92,6 +92,7 @@ export const rows: ReadonlyArray<Row> = [
   speed("spool.write", cases.holdSpool, ["held in memory", cases.holdMemory], { better: "higher" }),
   drain("spool.drain", cases.holdSpool, undefined, { better: "higher" }),
   time("startup.ms", cases.startup, ["stock NodeSdk", cases.startupStock], { of: "ours", goal: 150 }),
+  time("startup.module", cases.startupModule, ["stock NodeSdk", cases.startupStock], { of: "ours" }),
   minified("size.bundle", cases.size, ["stock NodeSdk", cases.sizeStock]),
   gzip("size.bundle.gzip", cases.size, ["stock NodeSdk", cases.sizeStock]),
   minified("size.effect", cases.sizeUntraced, undefined)

@@ -9,16 +9,19 @@ export interface Started {
   readonly milliseconds: number
 }
 
+const ready = async (live: Promise<Pick<typeof import("../../src/Telemetry.ts"), "TelemetryLive">>): Promise<void> => {
+  const [{ TelemetryLive }, Effect, Layer, Scope] = await Promise.all([
+    live,
+    import("effect/Effect"),
+    import("effect/Layer"),
+    import("effect/Scope")
+  ])
+  await Effect.runPromise(Layer.buildWithScope(TelemetryLive, Scope.makeUnsafe()))
+}
+
 const peers: Readonly<Record<string, () => Promise<void>>> = {
-  ours: async () => {
-    const { TelemetryLive } = await load<typeof import("../../src/index.ts")>("index")
-    const [Effect, Layer, Scope] = await Promise.all([
-      import("effect/Effect"),
-      import("effect/Layer"),
-      import("effect/Scope")
-    ])
-    await Effect.runPromise(Layer.buildWithScope(TelemetryLive, Scope.makeUnsafe()))
-  },
+  ours: () => ready(load<typeof import("../../src/index.ts")>("index")),
+  "ours-module": () => ready(load<typeof import("../../src/Telemetry.ts")>("Telemetry")),
   stock: async () => {
     const [Effect, Layer, Scope, NodeSdk, { BatchSpanProcessor }, { OTLPTraceExporter }] = await Promise.all([
       import("effect/Effect"),

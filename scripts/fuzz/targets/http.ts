@@ -82,7 +82,7 @@ const send = (port: number, request: string): Promise<string> =>
     const socket = Net.connect(port, "127.0.0.1", () => socket.end(request, "latin1"))
     let text = ""
     socket.setEncoding("latin1")
-    socket.setTimeout(5000, () => socket.destroy())
+    socket.setTimeout(15_000, () => socket.destroy())
     socket.on("data", (chunk) => (text += String(chunk)))
     socket.on("error", () => {})
     socket.on("close", () => resolve(text))

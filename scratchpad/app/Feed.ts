@@ -53,7 +53,8 @@ export const getFeed = (page: FeedPage, userId: string | undefined) =>
     }
     const { fallbackUsed, posts } = yield* findFeed(page, userId)
     const items = yield* enrich(posts)
-    if (key !== undefined) {
+    // What stands in for the timeline is not kept: the next request asks Stream again.
+    if (key !== undefined && fallbackUsed !== true) {
       yield* pages.set({ key, value: items, ttl }).pipe(Effect.catchTag("CacheError", recordFailure))
     }
     return { items, fallbackUsed }
@@ -64,7 +65,10 @@ const findFeed = Effect.fnUntraced(function* (page: FeedPage, userId: string | u
   if (page.type !== "timeline" || page.offset > 0 || userId === undefined) {
     return { posts: yield* postsOfFeed(page, userId), fallbackUsed: undefined }
   }
-  const posts = yield* timeline(userId, page.limit)
+  // Where there is something to fall back on, nobody waits for a Stream that hangs.
+  const posts = yield* timeline(userId, page.limit).pipe(
+    Effect.timeoutOrElse({ duration: "2 seconds", orElse: () => Effect.succeed(Option.none()) })
+  )
   return Option.isSome(posts)
     ? { posts: posts.value, fallbackUsed: false }
     : { posts: yield* postsOfFeed(page, userId), fallbackUsed: true }

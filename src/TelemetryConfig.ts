@@ -15,6 +15,7 @@
  *   the headers have one. They are kept out of the URL.
  * - A headers variable for traces takes the place of the general one as a whole, so that a key for one backend is not sent
  *   to another. Resource attributes of code and environment are joined, key by key, as the specification asks.
+ * - Attributes of the resource under a key that looks like a secret (`tracer/SecretNames`) become `[REDACTED]`.
  * - Header values and the endpoint with its query are `Redacted`: nothing here shows them, in errors, as JSON or by inspection.
  *
  * **Example** (From an environment, with one option in code)

@@ -17,13 +17,18 @@
 import { oneLine } from "./Diagnostics.ts"
 import type { ResponseMessage } from "./OtlpEncoder.ts"
 
+/** Takes out of a text what must not be shown. */
+export type Clean = (text: string) => string
+
+const asItIs: Clean = (text) => text
+
 /** What a 200 says: how many spans were rejected, and why (or a warning, where none was). */
-export const readSuccess = (body: Uint8Array, contentType: string): ResponseMessage => {
+export const readSuccess = (body: Uint8Array, contentType: string, clean: Clean = asItIs): ResponseMessage => {
   try {
     if (body.length > 0) {
       const partial = isJson(contentType)
-        ? partialOfJson(JSON.parse(Buffer.from(body).toString("utf8")))
-        : partialOfProtobuf(body)
+        ? partialOfJson(JSON.parse(Buffer.from(body).toString("utf8")), clean)
+        : partialOfProtobuf(body, clean)
       if (partial !== undefined) return partial
     }
   } catch {
@@ -33,18 +38,18 @@ export const readSuccess = (body: Uint8Array, contentType: string): ResponseMess
 }
 
 /** The message of a refusal; empty where there is none to read. */
-export const readRefusal = (body: Uint8Array, contentType: string): string => {
+export const readRefusal = (body: Uint8Array, contentType: string, clean: Clean = asItIs): string => {
   try {
     if (body.length === 0) return ""
     if (isJson(contentType)) {
       const message = (JSON.parse(Buffer.from(body).toString("utf8")) as { readonly message?: unknown }).message
-      return typeof message === "string" ? oneLine(message) : ""
+      return typeof message === "string" ? oneLine(clean(message)) : ""
     }
     if (contentType.startsWith("application/x-protobuf")) {
       const message = fieldsOf(body).get(2)
-      return message instanceof Uint8Array ? oneLine(Buffer.from(message).toString("utf8")) : ""
+      return message instanceof Uint8Array ? oneLine(clean(Buffer.from(message).toString("utf8"))) : ""
     }
-    return contentType.startsWith("text/plain") ? oneLine(Buffer.from(body).toString("utf8")) : ""
+    return contentType.startsWith("text/plain") ? oneLine(clean(Buffer.from(body).toString("utf8"))) : ""
   } catch {
     return ""
   }
@@ -52,16 +57,16 @@ export const readRefusal = (body: Uint8Array, contentType: string): string => {
 
 const isJson = (contentType: string): boolean => contentType.startsWith("application/json")
 
-const partialOfJson = (answer: unknown): ResponseMessage | undefined => {
+const partialOfJson = (answer: unknown, clean: Clean): ResponseMessage | undefined => {
   const partial = (answer as { readonly partialSuccess?: Record<string, unknown> } | null)?.partialSuccess
   if (typeof partial !== "object" || partial === null) return undefined
   return {
     rejectedSpans: countOf(Number(partial["rejectedSpans"] ?? 0)),
-    message: typeof partial["errorMessage"] === "string" ? oneLine(partial["errorMessage"]) : ""
+    message: typeof partial["errorMessage"] === "string" ? oneLine(clean(partial["errorMessage"])) : ""
   }
 }
 
-const partialOfProtobuf = (body: Uint8Array): ResponseMessage | undefined => {
+const partialOfProtobuf = (body: Uint8Array, clean: Clean): ResponseMessage | undefined => {
   const partial = fieldsOf(body).get(1)
   if (!(partial instanceof Uint8Array)) return undefined
   const fields = fieldsOf(partial)
@@ -69,7 +74,7 @@ const partialOfProtobuf = (body: Uint8Array): ResponseMessage | undefined => {
   const message = fields.get(2)
   return {
     rejectedSpans: typeof rejected === "number" ? countOf(rejected) : 0,
-    message: message instanceof Uint8Array ? oneLine(Buffer.from(message).toString("utf8")) : ""
+    message: message instanceof Uint8Array ? oneLine(clean(Buffer.from(message).toString("utf8"))) : ""
   }
 }
 

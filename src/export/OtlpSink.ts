@@ -17,9 +17,10 @@
  * @see https://opentelemetry.io/docs/specs/otlp/#otlphttp-response
  */
 import type { Outcome, Part, Sink } from "./Batch.ts"
+import * as Redaction from "../tracer/Redaction.ts"
 import { HttpTransport, type HttpAnswer, type HttpTransportOptions } from "./HttpTransport.ts"
 import type { EncodedSection, Encoding } from "./OtlpEncoder.ts"
-import { readRefusal, readSuccess } from "./OtlpResponse.ts"
+import { type Clean, readRefusal, readSuccess } from "./OtlpResponse.ts"
 
 /** A request that only lacks its frame. */
 export interface EncodedRequest {
@@ -43,12 +44,13 @@ export const partOf = (request: EncodedRequest): Part<EncodedRequest> => {
 /** Makes the sink of a collector. */
 export const make = (options: HttpTransportOptions): Sink<EncodedRequest> => {
   const transport = new HttpTransport(options)
+  const clean = cleaner(options)
   return {
     target: publicUrl(options.url),
     send: async (request, timeoutMillis) => {
       const pieces = request.encoding.request(request.resource, request.sections)
       const answer = await transport.send(pieces, request.encoding.contentType, timeoutMillis)
-      return outcomeOf(answer, options.timing.date())
+      return outcomeOf(answer, options.timing.date(), clean)
     },
     split,
     nameOf: (request) => {
@@ -57,6 +59,30 @@ export const make = (options: HttpTransportOptions): Sink<EncodedRequest> => {
     },
     close: () => transport.close()
   }
+}
+
+/** Shorter values are words, such as `true`, that stand in messages for other reasons. */
+const shortestSecret = 6
+
+/**
+ * Takes out of an answer what was sent with the request: a collector that refuses a key may repeat it, and what it says goes
+ * into log lines.
+ */
+const cleaner = ({ headers = {}, url }: HttpTransportOptions): Clean => {
+  const { password, searchParams } = new URL(url)
+  const secrets = [...Object.values(headers), password, ...searchParams.values()]
+    .flatMap((value) => [value.trim(), ...credentialsIn(value.trim())])
+    .filter((value) => value.length >= shortestSecret)
+    // What holds another one goes first.
+    .sort((a, b) => b.length - a.length)
+  return (text) => Redaction.defaults.text(secrets.reduce((left, secret) => left.replaceAll(secret, "REDACTED"), text))
+}
+
+/** What stands behind the scheme of an `Authorization`, and the password of a basic one. */
+const credentialsIn = (value: string): ReadonlyArray<string> => {
+  const [, scheme = "", credential = ""] = /^(\S+)\s+(\S+)$/.exec(value) ?? []
+  if (scheme.toLowerCase() !== "basic") return [credential]
+  return [credential, Buffer.from(credential, "base64").toString().split(":").slice(1).join(":")]
 }
 
 /** A URL as it may be shown: without credentials, query and fragment. */
@@ -69,7 +95,7 @@ const retryable = new Set([429, 502, 503, 504])
 /** The OpenTelemetry Collector refuses a body beyond `max_request_body_size` with 400 and the words of Go's reader. */
 const tooLarge = /\b(?:body|message|request|payload) (?:is )?(?:too large|larger than)/i
 
-const outcomeOf = (answer: HttpAnswer, date: number): Outcome => {
+const outcomeOf = (answer: HttpAnswer, date: number, clean: Clean): Outcome => {
   if (answer._tag === "Failed") {
     return answer.code === "INVALID"
       ? { _tag: "Refused", message: `the request cannot be made: ${answer.message}` }
@@ -83,10 +109,10 @@ const outcomeOf = (answer: HttpAnswer, date: number): Outcome => {
   }
   const { body, contentType, status } = answer
   if (status >= 200 && status <= 299) {
-    const { message, rejectedSpans } = readSuccess(body, contentType)
+    const { message, rejectedSpans } = readSuccess(body, contentType, clean)
     return { _tag: "Delivered", rejected: rejectedSpans, message }
   }
-  const said = readRefusal(body, contentType)
+  const said = readRefusal(body, contentType, clean)
   const message = `HTTP ${status}${said === "" ? "" : `, "${said}"`}`
   if (retryable.has(status)) {
     return {

@@ -59,13 +59,14 @@ const maximumNodes = 2000
 const quickLength = 64
 
 /**
- * Whether a text holds a character without which it holds nothing to redact: one of `:`, `=`, `@`, a space, the `J` of `eyJ`; or
- * a surrogate, which may be alone.
+ * Whether a text holds a character without which it holds nothing to redact: one of `:`, `=`, `@`, `%`, `<`, a space, the `J` of
+ * `eyJ`; or a surrogate, which may be alone.
  */
 const hasMark = (value: string): boolean => {
   for (let i = 0; i < value.length; i++) {
     const code = value.charCodeAt(i)
-    if (code === 58 || code === 61 || code === 64 || code === 32 || code === 74) return true
+    if (code === 58 || code === 61 || code === 64 || code === 32 || code === 74 || code === 37 || code === 60)
+      return true
     if (code >= 0xd800 && code <= 0xdfff) return true
   }
   return false
@@ -75,7 +76,8 @@ const hasMark = (value: string): boolean => {
 export const text = (value: string, rules: Rules): string => {
   const limit = rules.limits.valueLength
   if (value.length <= quickLength && value.length <= limit && rules.redactor.needsMark && !hasMark(value)) return value
-  if (value.length <= limit) return rules.redactor.text(value.isWellFormed() ? value : value.toWellFormed())
+  // What stands for a secret may be longer than it was.
+  if (value.length <= limit) return cut(rules.redactor.text(value.toWellFormed()), limit)
   const head = value.length > limit + searchedBeyondCut ? value.slice(0, limit + searchedBeyondCut) : value
   return cut(rules.redactor.text(head.toWellFormed()), limit)
 }
@@ -103,9 +105,11 @@ export const convert = (value: unknown, rules: Rules = defaultRules): AttributeV
   }
 }
 
-/** Kinds that have a text of their own however they are nested. */
-const printed = (value: unknown): string => {
+/** Kinds that have a text of their own however they are nested; an object's is its kind. Never throws. */
+export const printed = (value: unknown): string => {
   switch (typeof value) {
+    case "object":
+      return value === null ? "null" : "[Object]"
     case "bigint":
     case "symbol":
       return String(value)

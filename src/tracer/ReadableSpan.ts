@@ -31,6 +31,7 @@ import type { TelemetrySpan } from "./Span.ts"
 import type { UnsampledSpan } from "./UnsampledSpan.ts"
 import * as SpanContext from "./SpanContext.ts"
 import * as SpanFailure from "./SpanFailure.ts"
+import * as SpanSeal from "./SpanSeal.ts"
 import { elapsedNanos } from "./TraceClock.ts"
 
 /** A moment as seconds and nanoseconds. */
@@ -117,7 +118,7 @@ export class ReadableTelemetrySpan implements SdkSpan {
   }
 
   setAttributes(attributes: Otel.Attributes): this {
-    for (const key of Object.keys(attributes ?? {})) this.setAttribute(key, attributes[key] as Otel.AttributeValue)
+    for (const [key, value] of Object.entries(copyOf(attributes))) this.setAttribute(key, value as Otel.AttributeValue)
     return this
   }
 
@@ -129,7 +130,7 @@ export class ReadableTelemetrySpan implements SdkSpan {
     const attributes =
       second || attributesOrTime === null ? undefined : (attributesOrTime as Otel.Attributes | undefined)
     // The API's caller may go on using its object.
-    span.pushEvent(name, moment.seconds, moment.nanos, attributes === undefined ? undefined : { ...attributes })
+    span.pushEvent(name, moment.seconds, moment.nanos, attributes === undefined ? undefined : copyOf(attributes))
     return this
   }
 
@@ -293,7 +294,24 @@ export const fromLink = (link: Otel.Link): { span: SpanContext.AmbientSpan; attr
   attributes: { ...link.attributes }
 })
 
+/** A copy of a record, without the properties that cannot be read. */
+const copyOf = (record: Otel.Attributes): Record<string, unknown> => {
+  try {
+    return { ...record }
+  } catch {
+    return Object.fromEntries(SpanSeal.readable(record))
+  }
+}
+
 const exceptionAttributes = (exception: Otel.Exception): Record<string, unknown> | undefined => {
+  try {
+    return describedException(exception)
+  } catch {
+    return { "exception.type": SpanFailure.OTHER, "exception.message": SpanFailure.UNREADABLE }
+  }
+}
+
+const describedException = (exception: Otel.Exception): Record<string, unknown> | undefined => {
   if (typeof exception === "string") return { "exception.message": exception }
   if (typeof exception !== "object" || exception === null) return undefined
   if (exception instanceof Error) {

@@ -50,7 +50,7 @@ export interface RedactionOptions {
 }
 
 /** What a key says of its value. */
-export type KeyClass = 0 | 1 | 2 | 3
+export type KeyClass = 0 | 1 | 2 | 3 | 4
 /** Its texts are searched. */
 export const PLAIN = 0
 /** It is a secret. */
@@ -59,6 +59,8 @@ export const SECRET = 1
 export const CLOSED = 2
 /** The key itself has to be repaired first: it is too long, or holds half a character. */
 export const ODD = 3
+/** The same, and it is a secret. */
+export const ODD_SECRET = 4
 
 const isOdd = (key: string): boolean => key.length > MaximumKeyLength || !key.isWellFormed()
 
@@ -93,7 +95,6 @@ export const make = (options: RedactionOptions = {}): Redactor => {
   const allowed = matcher(options.allow)
   const moreParameters = matcher(options.parameters)
   const judge = (key: string): KeyClass => {
-    if (isOdd(key)) return ODD
     if (more?.(key) === true) return SECRET
     if (allowed?.(key) === true) return PLAIN
     if (SecretNames.closed.has(key)) return CLOSED
@@ -104,13 +105,17 @@ export const make = (options: RedactionOptions = {}): Redactor => {
     let known = remembered.get(key)
     if (known === undefined) {
       known = judge(key)
-      if (known === ODD) return known
+      if (isOdd(key)) return known === SECRET ? ODD_SECRET : ODD
       if (remembered.size >= rememberedKeys) remembered.clear()
-      remembered.set(key, known)
+      // A copy: a piece of a text keeps all of the text alive.
+      remembered.set(Buffer.from(key).toString(), known)
     }
     return known
   }
-  const isSecretKey = (key: string): boolean => keyClass(key) === SECRET
+  const isSecretKey = (key: string): boolean => {
+    const known = keyClass(key)
+    return known === SECRET || known === ODD_SECRET
+  }
   const isSecretParameter = (name: string): boolean =>
     more?.(name) === true ||
     moreParameters?.(name) === true ||

@@ -61,6 +61,9 @@ const words = new Set([
   "googleaccessid"
 ])
 
+/** What a word ends with that does: names that were written in lower case throughout (`userpassword`, `PGPASSWORD`). */
+const endings = /(?:password|passwords|passwd|passphrase|apikey|secretkey|accesskey|authtoken|accesstoken)$/
+
 /** Two words in a row that do. */
 const pairs = new Set([
   "api key",
@@ -125,6 +128,7 @@ export const isSecret = (name: string): boolean => {
   const parts = splitIntoWords(name)
   for (let i = 0; i < parts.length; i++) {
     const word = parts[i]!
+    if (endings.test(word)) return true
     if (words.has(word) && !(word === "token" && about.has(parts[i + 1] ?? ""))) return true
     if (i > 0 && pairs.has(`${parts[i - 1]} ${word}`)) return true
   }
@@ -132,7 +136,7 @@ export const isSecret = (name: string): boolean => {
 }
 
 /** Names that are secrets as query parameters only: `?key=`, `?code=` and `?auth=` carry credentials. */
-const parameters = new Set(["key", "code", "auth", "pass", "pw", "assertion", "ticket"])
+const parameters = new Set(["key", "code", "auth", "pass", "pw", "assertion", "ticket", "googleaccessid"])
 
 /** The same for the name of a query parameter. */
 export const isSecretParameter = (name: string): boolean => parameters.has(name.toLowerCase()) || isSecret(name)
@@ -152,7 +156,6 @@ export const closed: ReadonlySet<string> = new Set([
   "db.response.status_code",
   "rpc.system.name",
   "rpc.method",
-  "error.type",
   "external.service",
   "external.operation",
   "feed.type",

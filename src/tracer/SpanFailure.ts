@@ -17,6 +17,7 @@
  * @see https://opentelemetry.io/docs/specs/semconv/attributes-registry/error/
  */
 import * as Cause from "effect/Cause"
+import * as AttributeValue from "./AttributeValue.ts"
 import type { TelemetrySpan } from "./Span.ts"
 
 /** What the conventions name a failure that has no better name. */
@@ -77,9 +78,56 @@ export interface ExceptionData {
   readonly stacktrace: string
 }
 
+/** What is said of a failure that throws where it is read. */
+export const UNREADABLE = "An error that cannot be read"
+
+/** Causes behind one another that are described. */
+const describedCauses = 16
+
+/**
+ * A failure as Effect's rendering may see it. That writes an object without a message out as JSON, whole: the body of a response
+ * that somebody failed with would take seconds, and show what is in it. So such an object is given a message that is bounded
+ * and redacted, here and in the causes behind it.
+ */
+const bounded = (error: unknown, depth: number): unknown => {
+  if (typeof error !== "object" || error === null) return error
+  const { cause, message } = error as { readonly cause?: unknown; readonly message?: unknown }
+  const inner = cause === undefined || depth >= describedCauses ? undefined : bounded(cause, depth + 1)
+  if (typeof message === "string") {
+    if (inner === cause) return error
+    return Object.defineProperty(Object.create(error), "cause", { value: inner })
+  }
+  const shown = new Error(textOf(error), { cause: inner })
+  shown.stack = `Error: ${shown.message}`
+  return shown
+}
+
+const textOf = (error: object): string => {
+  const { toString } = error
+  if (
+    typeof toString === "function" &&
+    toString !== Object.prototype.toString &&
+    toString !== Array.prototype.toString
+  ) {
+    try {
+      return String(toString.call(error))
+    } catch {
+      // Then as JSON.
+    }
+  }
+  return AttributeValue.toJson(error, AttributeValue.defaultRules)
+}
+
+const reasonShown = (reason: Cause.Fail<unknown> | Cause.Die): Cause.Cause<unknown> => {
+  const original = reason._tag === "Die" ? reason.defect : reason.error
+  const shown = bounded(original, 0)
+  if (shown === original) return Cause.fromReasons([reason])
+  return Cause.annotate(reason._tag === "Die" ? Cause.die(shown) : Cause.fail(shown), Cause.reasonAnnotations(reason))
+}
+
 const described = (reason: Cause.Fail<unknown> | Cause.Die): ExceptionData => {
   try {
-    const error = Cause.prettyErrors(Cause.fromReasons([reason]), { includeCauseInStack: true })[0]
+    const error = Cause.prettyErrors(reasonShown(reason), { includeCauseInStack: true })[0]
     if (error !== undefined) {
       const original = reason._tag === "Die" ? reason.defect : reason.error
       // An error that has no name of its own is better known by its tag or its class.
@@ -89,7 +137,7 @@ const described = (reason: Cause.Fail<unknown> | Cause.Die): ExceptionData => {
   } catch {
     // A getter of the error throws, or its properties cannot be listed.
   }
-  return { type: OTHER, message: "An error that cannot be read", stacktrace: "" }
+  return { type: OTHER, message: UNREADABLE, stacktrace: "" }
 }
 
 /** The failures of a cause, the one that names the span first, and how many were left out. Never throws. */

@@ -7,18 +7,22 @@ import * as Exit from "effect/Exit"
 import type * as Tracer from "effect/Tracer"
 import * as AttributeValue from "./AttributeValue.ts"
 import { cut, MaximumKeyLength } from "./Limits.ts"
-import { CLOSED, type KeyClass, ODD, REDACTED, SECRET } from "./Redaction.ts"
+import { CLOSED, type KeyClass, ODD, ODD_SECRET, REDACTED, SECRET } from "./Redaction.ts"
 import type { TelemetrySpan } from "./Span.ts"
 import * as SpanContext from "./SpanContext.ts"
 import type { AttributeValue as Value, EventData, LinkData } from "./SpanData.ts"
 import * as SpanFailure from "./SpanFailure.ts"
 
+/** The properties of a record, without those whose getters throw. */
+export const readable = (record: Readonly<Record<string, unknown>>): Array<readonly [key: string, value: unknown]> =>
+  keysOf(record).flatMap((key) => {
+    const value = valueOf(record, key)
+    return value === undefined ? [] : [[key, value] as const]
+  })
+
 /** Sets the attributes of a record, one at a time: those whose getters throw are left out. */
 export const putEach = (span: TelemetrySpan, record: Readonly<Record<string, unknown>>): void => {
-  for (const key of keysOf(record)) {
-    const value = valueOf(record, key)
-    if (value !== undefined) span.put(key, value)
-  }
+  for (const [key, value] of readable(record)) span.put(key, value)
 }
 
 /** Sets those attributes of a record that the span does not have. */
@@ -52,7 +56,11 @@ const valueOf = (record: Readonly<Record<string, unknown>>, key: string): unknow
   }
 }
 
-/** A name as it may leave the process. */
+/** The name of a span or an event, which code without types may have made anything of. */
+const nameOf = (name: string, rules: AttributeValue.Rules): string =>
+  AttributeValue.text(typeof name === "string" ? name : AttributeValue.printed(name), rules)
+
+/** A key as it may leave the process. */
 const repaired = (name: string): string => cut(name.toWellFormed(), MaximumKeyLength)
 
 /** One attribute's value as it leaves the process. `undefined`: the attribute is left out. */
@@ -112,9 +120,9 @@ const convertRecord = (
 
 const judged = (given: string, rules: AttributeValue.Rules): { readonly name: string; readonly keyClass: KeyClass } => {
   const keyClass = rules.redactor.keyClass(given)
-  if (keyClass !== ODD) return { name: given, keyClass }
+  if (keyClass < ODD) return { name: given, keyClass }
   const name = repaired(given)
-  return { name, keyClass: rules.redactor.keyClass(name) }
+  return { name, keyClass: keyClass === ODD_SECRET ? SECRET : rules.redactor.keyClass(name) }
 }
 
 const attributes = (span: TelemetrySpan): void => {
@@ -125,9 +133,9 @@ const attributes = (span: TelemetrySpan): void => {
   for (let i = 0; i < keys.length; i++) {
     let name = keys[i]!
     let keyClass = rules.redactor.keyClass(name)
-    if (keyClass === ODD) {
+    if (keyClass >= ODD) {
       name = repaired(name)
-      keyClass = rules.redactor.keyClass(name)
+      keyClass = keyClass === ODD_SECRET ? SECRET : rules.redactor.keyClass(name)
       keys[i] = name
     }
     const given = values[i]
@@ -149,7 +157,7 @@ const events = (span: TelemetrySpan): void => {
   for (const event of span.rawEvents ?? []) {
     const converted = convertRecord(event.attributes, rules.limits.attributeCountPerEvent, rules)
     out.push({
-      name: AttributeValue.text(typeof event.name === "string" ? event.name : String(event.name), rules),
+      name: nameOf(event.name, rules),
       seconds: event.seconds,
       nanos: event.nanos,
       attributeKeys: converted.keys,
@@ -219,7 +227,7 @@ export const seal = (span: TelemetrySpan, more: Readonly<Record<string, unknown>
   }
   if (more !== undefined) for (const name of keysOf(more)) span.putFirst(name, valueOf(more, name))
   attributes(span)
-  span.name = AttributeValue.text(span.name, rules)
+  span.name = nameOf(span.name, rules)
   const { exit } = span
   if (exit !== undefined) {
     if (exit._tag === "Success") span.exit = Exit.void

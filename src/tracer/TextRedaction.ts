@@ -4,6 +4,7 @@
  *
  * @internal
  */
+import { headerPairs, namedSecrets, replacement } from "./NamedSecrets.ts"
 import * as SecretNames from "./SecretNames.ts"
 
 /** Names as the application's rules judge them, and what else to mask. */
@@ -14,84 +15,112 @@ export interface TextRules {
   readonly maskCardNumbers: boolean
 }
 
-/** What stands for the secret part of a text. */
-const replacement = "REDACTED"
-
-const quotes = /["'`]/
-
 /** The text without its secrets; the very same text where there are none. */
-export const scrub = (text: string, rules: TextRules): string => {
+export const scrub = (text: string, rules: TextRules): string => scrubbed(text, rules, 0)
+
+const scrubbed = (text: string, rules: TextRules, depth: number): string => {
   if (text.length < 4) return text
   let out = text
   // The order matters: what a parameter or a property holds may itself hold a URL.
-  if (out.includes(":")) {
-    if (out.includes("@")) out = userInfo(out)
-    if (out.includes('"')) out = properties(out, rules)
-    out = headers(out)
+  const colon = out.includes(":")
+  if (out.includes("@") && (colon || out.includes("//"))) out = bareUserInfo(userInfo(out))
+  if (out.includes("--")) {
+    if (out.includes(" KEY-----")) out = privateKeys(out)
+    out = options(out, rules)
   }
-  if (out.includes("=") || (out.includes(":") && quotes.test(out))) out = parameters(out, rules)
-  if (out.includes("earer ") || out.includes("asic ") || out.includes("EARER ")) out = credentials(out)
+  if (colon || out.includes("=")) out = namedSecrets(out, rules)
+  if (out.includes(",") && (out.includes('"') || out.includes("'")) && hasHeaderName.test(out)) out = headerPairs(out)
+  if (out.includes("earer") || out.includes("asic") || out.includes("EARER") || out.includes("ASIC")) {
+    out = credentials(out)
+  }
   if (out.includes("eyJ")) out = webTokens(out)
+  if (out.includes("</")) out = elements(out, rules)
+  if (depth < maximumEncodings && out.includes("%")) out = encoded(out, rules, depth)
   if (rules.maskEmails && out.includes("@")) out = emails(out)
   if (rules.maskCardNumbers) out = cardNumbers(out)
   return out
 }
 
-/** A slash, a question mark, a number sign; white space; what quotes a URL and may not stand in one. */
-const endsAuthority = (code: number): boolean =>
-  code === 47 || code === 63 || code === 35 || code <= 32 || code === 34 || code === 60 || code === 62
+const hasHeaderName = /(?:authorization|cookie|api-key)\\{0,15}["']\s{0,8},/i
 
-/** `scheme://user:password@host`: whatever stands before the last `@` of the authority. */
+const SLASH = 47
+const AT = 64
+/** White space, and what quotes a URL and may not stand in one. */
+const endsText = (code: number): boolean => code <= 32 || code === 34 || code === 60 || code === 62
+const endsAuthority = (code: number): boolean => code === SLASH || code === 63 || code === 35 || endsText(code)
+
+/** `scheme://user:password@host`, `//user:password@host`: whatever stands before the last `@` of the authority. */
 const userInfo = (text: string): string => {
   let out = ""
   let copied = 0
-  for (let at = text.indexOf("://"); at >= 0; at = text.indexOf("://", at + 3)) {
-    const start = at + 3
+  for (let at = text.indexOf("//"); at >= 0; at = text.indexOf("//", at + 2)) {
+    const start = at + 2
+    const hasScheme = at > 0 && text.charCodeAt(at - 1) === 58
     let last = -1
-    let colon = false
+    let colon = -1
     let end = start
     for (; end < text.length; end++) {
       const code = text.charCodeAt(end)
-      if (code === 64) last = end
-      else if (code === 58 && last < 0) colon = true
+      if (code === AT) last = end
+      else if (code === 58 && last < 0 && colon < 0) colon = end
       else if (endsAuthority(code)) break
     }
-    if (last >= 0) {
-      out += text.slice(copied, start) + (colon ? `${replacement}:${replacement}` : replacement)
+    // What follows a colon and is no port is a password, with a character that a URL would have encoded.
+    if (last < 0 && colon >= 0 && hasScheme && !/^(?:\d{0,5}$|\d{1,5}[^\d])/.test(text.slice(colon + 1, end + 1))) {
+      while (end < text.length && !endsText(text.charCodeAt(end))) {
+        if (text.charCodeAt(end) === AT) last = end
+        end++
+      }
+    }
+    if (last >= 0 && (hasScheme || colon >= 0)) {
+      out += text.slice(copied, start) + (colon >= 0 ? `${replacement}:${replacement}` : replacement)
       copied = last
     }
+    at = Math.max(at, end - 2)
   }
   return copied === 0 ? text : out + text.slice(copied)
 }
 
-// A name after something that separates. Names are short, so that the search takes time linear in the text.
-// `password = 'x'` and `{ password: 'x' }` are found where the value stands in quotes.
-const parameterName = /(^|[?&;,\s"'`{([<>|]|%3F|%26)([\w.\-%[\]]{1,128})(?:=|\s{0,4}[=:]\s{0,4}(?=["'`]))/gi
-const urlValue = /"[^"]*"|`[^`]*`|'[^']*'(?=[&#\s"<>`]|$)|["']?[^&#\s"<>`]*/y
-const plainValue = /"[^"]*"|'[^']*'|`[^`]*`|["']?[^&;,\s"'`<>|})]*/y
+const bareCredentials =
+  /(^|[\s"'`(=,])([\w.+%-]{1,64}):([^\s"'`@/<>]{1,128})@(?=(?:[\w-]{1,63}\.){0,8}[\w-]{1,63}:\d{2,5}(?!\w|\.\w))/g
 
-const parameters = (text: string, rules: TextRules): string => {
-  let out = ""
-  let copied = 0
-  parameterName.lastIndex = 0
-  for (let match = parameterName.exec(text); match !== null; match = parameterName.exec(text)) {
-    const [, before, name] = match as unknown as [string, string, string]
-    const inUrl = before === "" || before === "?" || before === "&" || before[0] === "%"
-    const plain = name.includes("%") ? decode(name) : name
-    if (!(inUrl ? rules.isSecretParameter(plain) : rules.isSecretKey(plain))) continue
-    const start = parameterName.lastIndex
-    const value = inUrl ? urlValue : plainValue
-    value.lastIndex = start
-    const found = value.exec(text)?.[0] ?? ""
-    const quote = found.length > 1 && quotes.test(found[0]!) && found.endsWith(found[0]!) ? found[0] : ""
-    const redacted = `${quote}${replacement}${quote}`
-    if (found === "" || found === redacted) continue
-    out += text.slice(copied, start) + redacted
-    copied = start + found.length
-    parameterName.lastIndex = copied
-  }
-  return copied === 0 ? text : out + text.slice(copied)
-}
+/** `user:password@host:5432`. */
+const bareUserInfo = (text: string): string =>
+  text.includes(":") && text.includes("@")
+    ? text.replace(bareCredentials, (_all, before: string) => `${before}${replacement}:${replacement}@`)
+    : text
+
+const privateKey = /-----BEGIN ([A-Z0-9 ]{0,40}PRIVATE KEY)-----[^]*?(?:-----END \1-----|$)/g
+
+const privateKeys = (text: string): string =>
+  text.replace(privateKey, (_all, kind: string) => `-----BEGIN ${kind}-----${replacement}-----END ${kind}-----`)
+
+const element = /<([\w:.-]{1,128})>([^<]+)(?=<\/)/g
+
+const elements = (text: string, rules: TextRules): string =>
+  text.replace(element, (all, name: string) => (rules.isSecretKey(name) ? `<${name}>${replacement}` : all))
+
+const option = /(^|\s)(--[a-z][\w.-]{0,63})([ \t]{1,8})([^\s-]\S*)/gi
+
+/** `--password value` of a command line. */
+const options = (text: string, rules: TextRules): string =>
+  text.replace(option, (all, before: string, name: string, space: string) =>
+    rules.isSecretKey(name) ? `${before}${name}${space}${replacement}` : all
+  )
+
+const maximumEncodings = 3
+const piece = /[^\s"'<>&=?#,;]+/g
+const separator = /%(?:25)*(?:3[AD]|40)/i
+const escapes = /(?:%[0-9a-f]{2})+/gi
+
+/** A URL, or parts of one, as the value of a parameter: searched as what it stands for. */
+const encoded = (text: string, rules: TextRules, depth: number): string =>
+  text.replace(piece, (all) => {
+    if (!separator.test(all)) return all
+    const plain = all.replace(escapes, decode)
+    const clean = scrubbed(plain, rules, depth + 1)
+    return clean === plain ? all : encodeURIComponent(clean.toWellFormed())
+  })
 
 const decode = (name: string): string => {
   try {
@@ -101,74 +130,7 @@ const decode = (name: string): string => {
   }
 }
 
-// The name of a property of JSON. Backslashes before its quotes: the JSON stands inside of JSON, perhaps several times.
-const propertyName = /(?<!\\)(\\{0,15})"([^"\\]{1,128})\1"\s{0,8}:\s{0,8}/g
-const simpleValue = /[^\s,}\]"\\{[]*/y
-
-const properties = (text: string, rules: TextRules): string => {
-  let out = ""
-  let copied = 0
-  propertyName.lastIndex = 0
-  for (let match = propertyName.exec(text); match !== null; match = propertyName.exec(text)) {
-    const [, escape, name] = match as unknown as [string, string, string]
-    if (!rules.isSecretKey(name)) continue
-    const start = propertyName.lastIndex
-    const end = endOfValue(text, start, escape.length)
-    const value = text.slice(start, end)
-    const redacted = `${escape}"${replacement}${escape}"`
-    if (value === "" || value === "null" || value === redacted || value === `${escape}"[${replacement}]${escape}"`)
-      continue
-    out += text.slice(copied, start) + redacted
-    copied = end
-    propertyName.lastIndex = end
-  }
-  return copied === 0 ? text : out + text.slice(copied)
-}
-
-const endOfValue = (text: string, start: number, escapes: number): number => {
-  if (text[start + escapes] === '"' && text.startsWith("\\".repeat(escapes), start)) {
-    return endOfQuoted(text, start + escapes + 1, escapes)
-  }
-  if (text[start] === "{" || text[start] === "[") return endOfBrackets(text, start)
-  simpleValue.lastIndex = start
-  return start + (simpleValue.exec(text)?.[0].length ?? 0)
-}
-
-/** Behind the quote that ends a string: one with as many backslashes before it as the one that began it. */
-const endOfQuoted = (text: string, start: number, escapes: number): number => {
-  let run = 0
-  for (let i = start; i < text.length; i++) {
-    const code = text.charCodeAt(i)
-    if (code === 92) run++
-    else {
-      // Each level of nesting doubles the backslashes: more of them than its own escape a quote of the string's.
-      if (code === 34 && run % ((escapes + 1) * 2) === escapes) return i + 1
-      run = 0
-    }
-  }
-  return text.length
-}
-
-const endOfBrackets = (text: string, start: number): number => {
-  let depth = 0
-  for (let i = start; i < text.length; i++) {
-    const code = text.charCodeAt(i)
-    if (code === 123 || code === 91) depth++
-    else if ((code === 125 || code === 93) && --depth === 0) return i + 1
-  }
-  return text.length
-}
-
-const headerNames =
-  "(?:proxy-)?authorization|(?:set-)?cookie|x-api-key|api-key|apikey|x-auth-token|x-amz-security-token"
-const header = new RegExp(
-  `\\b(${headerNames})(["']?\\s{0,8}:\\s{0,8}["'[]{0,2})(?!["'\\s]|REDACTED)([^\\r\\n"']+)`,
-  "gi"
-)
-
-const headers = (text: string): string => text.replace(header, `$1$2${replacement}`)
-
-const credential = /\b(bearer|basic)(\s{1,8})([\w.~+/-]{8,}={0,2})/gi
+const credential = /\b(bearer|basic)(\s{1,8})([\w.~+/-]{8,}={0,2})(?![\w=])/gi
 
 /** A word of a sentence is no credential: those have digits, capitals inside, or the padding of base 64. */
 const credentials = (text: string): string =>
@@ -188,9 +150,11 @@ const isMailCharacter = (code: number): boolean =>
   code === 95 ||
   code === 37 ||
   code === 43 ||
-  code === 45
+  code === 45 ||
+  code === 39 ||
+  (code >= 0xc0 && code <= 0x52f)
 
-const domain = /^[a-z0-9-]+(?:\.[a-z0-9-]+)+/i
+const domain = /^[\p{L}\p{N}-]+(?:\.[\p{L}\p{N}-]+)+/u
 
 // By hand: a pattern that looks for the part before the @ starts anew at each of its characters.
 const emails = (text: string): string => {

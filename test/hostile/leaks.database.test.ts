@@ -4,6 +4,7 @@ import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as SqlClient from "effect/sql/SqlClient"
 import * as Stream from "effect/Stream"
+import { inspect } from "node:util"
 import * as Database from "../../src/services/Database/Database.ts"
 import * as DatabaseEmbedded from "../../src/services/Database/DatabaseEmbedded.ts"
 import { leaving, type Planted, secret, waysOf } from "./support.ts"
@@ -45,7 +46,8 @@ const statements: Readonly<Record<string, Statement>> = {
   "a row without what it needs": (sql, s) => sql`INSERT INTO users ${sql.insert({ id: 31, bio: s })}`,
   "a reference to nothing": (sql, s) => sql`INSERT INTO posts ${sql.insert({ id: 1, author: s })}`,
   "a regular expression": (sql, s) => sql`SELECT 'a' ~ ${`${s}(`}`,
-  "a literal in a text that cannot be read": (sql, s) => sql.unsafe(`SELECT '${s}' FROM WHERE`)
+  "a literal in a text that cannot be read": (sql, s) => sql.unsafe(`SELECT '${s}' FROM WHERE`),
+  "a literal that does not end": (sql, s) => sql.unsafe(`SELECT 1, '${s}`)
 }
 
 const schema = (sql: SqlClient.SqlClient) =>
@@ -68,6 +70,10 @@ describe("leaks of the database", () => {
             failed.push(door)
             const error = Cause.squash(cause) as Error
             printed.push(`${door}: ${error.message} ${Cause.pretty(cause)} ${error.stack} ${String(error)}`)
+            // As loggers print an error whole.
+            printed.push(
+              `${door}: ${JSON.stringify(error)} ${inspect(error, { depth: null })} ${inspect(cause, { depth: null })}`
+            )
             return Effect.logError("the statement failed", cause)
           })
         }

@@ -9,6 +9,7 @@ import * as Redacted from "effect/Redacted"
 import * as Tracer from "effect/Tracer"
 import * as TraceAttributes from "../../src/tracer/TraceAttributes.ts"
 import { withSpan } from "../../src/tracer/withSpan.ts"
+import { inspect } from "node:util"
 import { leaks, leaving, plant, type Planted, secret, waysOf } from "./support.ts"
 
 class ShopError extends Data.TaggedError("ShopError")<{ readonly message: string; readonly cause?: unknown }> {}
@@ -78,6 +79,8 @@ const textDoors: Readonly<Record<string, (text: string) => Program>> = {
       error.stack = `Error: no\n    at ${text} (file.ts:1:1)`
       return Effect.fail(error)
     }).pipe(Effect.withSpan("work")),
+  "an error's name": (text) =>
+    Effect.fail(Object.assign(new Error("no"), { name: text })).pipe(Effect.withSpan("work")),
   "one of several failures": (text) =>
     Effect.failCause(Cause.combine(Cause.fail("first"), Cause.die(new Error(text)))).pipe(Effect.withSpan("work")),
   "an attribute of OpenTelemetry's API": (text) => otelSpan((span) => span.setAttribute("note", text)),
@@ -108,6 +111,10 @@ const shapes: Readonly<Record<string, (secret: string) => string>> = {
   JSON: (s) => JSON.stringify({ user: { name: "ada", password: s } }),
   "JSON in JSON": (s) => JSON.stringify({ body: JSON.stringify({ clientSecret: s }) }),
   "a connection string": (s) => `Server=db;Uid=ada;Pwd=${s};`,
+  "a URL in a URL": (s) => `https://h/?next=https%3A%2F%2Fada%3A${s}%40h%2F%3Ftoken%3D${s}`,
+  "a printed object": (s) => inspect({ "db.password": s, headers: { "set-cookie": [`a=${s}`, `b=${s}`] } }),
+  "a header of another name": (s) => `X-Vault-Token: ${s}`,
+  "a private key": (s) => `-----BEGIN PRIVATE KEY-----\n${s}\n-----END PRIVATE KEY-----`,
   "words of libpq": (s) => `host=db user=ada password=${s} dbname=shop`
 }
 

@@ -46,13 +46,6 @@ describe("SECURITY.md", () => {
     assert.include(page, `more than ${maxHeaderSize / 1024} KiB of headers`)
   })
 
-  it("says how long the text is that a remembered name may keep", () => {
-    const longest =
-      constantOf("src/tracer/Limits.ts", "valueLength") +
-      constantOf("src/tracer/AttributeValue.ts", "searchedBeyondCut")
-    assert.include(page, `of at most ${longest.toLocaleString("en-US")} characters`)
-  })
-
   it("names files that are there", () => {
     for (const [, path] of page.matchAll(/`((?:src|test)\/[\w./-]+)(?:#\w+)?`/g)) {
       assert.isTrue(existsSync(new URL(path!, root)), path)

@@ -29,6 +29,18 @@ const shapes: ReadonlyArray<(choices: Choices, secret: string) => string> = [
   (choices, s) => `${choices.pick(names)}=${s}`,
   (choices, s) => `${choices.pick(names)}="${s}"`,
   (_, s) => `Server=db;Uid=ada;Pwd=${s};`,
+  (_, s) => `//ada:${s}@host`,
+  (_, s) => `ada:${s}@db.internal:5432`,
+  (choices, s) => `https://h/?next=${encodeURIComponent(`https://h/?${choices.pick(parameters)}=${s}&a=1`)}`,
+  (_, s) => `?a=${encodeURIComponent(encodeURIComponent(`https://ada:${s}@h/`))}`,
+  (choices, s) => `https://h/cb#${choices.pick(parameters)}=${s}`,
+  (choices, s) => JSON.stringify({ [choices.pick(names)]: choices.pick<unknown>([[s], { a: s }, [[s, 1]], `a"${s}`]) }),
+  (choices, s) => inspect({ a: { [choices.pick(names)]: choices.pick<unknown>([s, [s], { a: s }]) }, n: 1 }),
+  (choices, s) => inspect(new Map([[choices.pick(names), s]])),
+  (choices, s) => `${choices.pick(names)}: ${s}`,
+  (choices, s) => `--${choices.pick(names)} ${s}`,
+  (choices, s) => `<${choices.pick(names)}>${s}</x>`,
+  (_, s) => `-----BEGIN PRIVATE KEY-----\n${s}\n-----END PRIVATE KEY-----`,
   (_, s) => `bearer ${s}`,
   (_, s) => `eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOi${s}.${s}`,
   (_, s) => inspect({ headers: { authorization: `Bearer ${s}`, cookie: `a=${s}` } })
@@ -94,8 +106,8 @@ export const redaction = target({
       for (const left of [whole, cut, masked])
         assert.ok(!left.includes(secret.slice(0, 8)), `left: ${JSON.stringify(left)}`)
     }
-    assert.ok(cut.isWellFormed())
-    // What stands for a secret may be longer than it was.
-    for (const left of [whole, cut, masked]) assert.ok(left.length <= text.length * 4 + 32)
+    assert.ok(cut.length <= limit && cut.isWellFormed())
+    // What stands for a secret may be longer than it was; and what stands around one in a URL in a URL is encoded anew.
+    for (const left of [whole, cut, masked]) assert.ok(left.length <= text.length * 12 + 32)
   }
 })

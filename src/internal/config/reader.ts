@@ -9,6 +9,7 @@
 import { format } from "effect/Formatter"
 import * as Result from "effect/Result"
 import type { Source, TelemetryConfigProblem, TelemetryOptions } from "../../TelemetryConfig.ts"
+import { defaults } from "../../tracer/Redaction.ts"
 import type { Kind } from "./kinds.ts"
 import type { Setting } from "./settings.ts"
 
@@ -32,14 +33,18 @@ const longestShown = 120
 const cut = (text: string): string =>
   text.length > longestShown ? `${text.slice(0, longestShown)}… (${text.length} characters)` : text
 
+/** What a person put into the wrong setting may be a secret: a URL with its password, a key in the place of its file's path. */
+const shownText = (text: string): string => cut(defaults.text(text))
+
 const showCode = (value: unknown, kind: Kind<unknown>): string => {
   if (kind.mask !== undefined) return cut(quoteUnlessMasked(kind.mask(String(value))))
-  return cut(typeof value === "string" ? JSON.stringify(value) : format(value))
+  return shownText(typeof value === "string" ? JSON.stringify(value) : format(value))
 }
 
 const quoteUnlessMasked = (text: string): string => (text === "<redacted>" ? text : JSON.stringify(text))
 
-const showText = (text: string, kind: Kind<unknown>): string => cut(quoteUnlessMasked(kind.mask?.(text) ?? text))
+const showText = (text: string, kind: Kind<unknown>): string =>
+  kind.mask === undefined ? shownText(JSON.stringify(defaults.text(text))) : cut(quoteUnlessMasked(kind.mask(text)))
 
 /** Reads settings from options and environment. */
 export class Reader {
@@ -75,7 +80,12 @@ export class Reader {
     const source: Source = { from: "code", name: option }
     if (Result.isSuccess(result)) return { value: result.success, source, shown }
     const { culprit, detail } = result.failure
-    this.refuse(option, culprit ?? shown, kind.acceptedInCode ?? kind.accepted, detail)
+    this.refuse(
+      option,
+      culprit === undefined ? shown : shownText(culprit),
+      kind.acceptedInCode ?? kind.accepted,
+      detail
+    )
     return { value: undefined, source, shown }
   }
 
@@ -96,7 +106,7 @@ export class Reader {
       const shown = showText(entry.text, kind)
       if (Result.isSuccess(result)) return { value: result.success, source, shown }
       const { culprit, detail } = result.failure
-      this.refuse(variable, culprit === undefined ? shown : cut(culprit), kind.accepted, detail)
+      this.refuse(variable, culprit === undefined ? shown : shownText(culprit), kind.accepted, detail)
       return { value: undefined, source, shown }
     }
     return undefined

@@ -17,6 +17,7 @@ import type {
   TelemetryConfig,
   TelemetryOptions
 } from "../../TelemetryConfig.ts"
+import { defaults, REDACTED } from "../../tracer/Redaction.ts"
 import { type ParsedEndpoint, parseEndpoint, tracesPath } from "./endpoint.ts"
 import { byDefault, type Found, type Reader } from "./reader.ts"
 import * as Settings from "./settings.ts"
@@ -44,13 +45,22 @@ const resolveEnabled = (reader: Reader) => {
   return { enabled: false, disabledReason, source, switchedOff: false }
 }
 
+/** Attributes of the resource are there to be sent, with every batch: so secrets go at once. */
+const withoutSecrets = (key: string, value: ResourceAttributeValue): ResourceAttributeValue => {
+  if (defaults.isSecretKey(key)) return REDACTED
+  if (typeof value === "string") return defaults.text(value)
+  return Array.isArray(value)
+    ? (value.map((item) => (typeof item === "string" ? defaults.text(item) : item)) as ReadonlyArray<string>)
+    : value
+}
+
 /** What describes the process. Dedicated settings go before the same key among the attributes, and code before environment. */
 const resolveResource = (reader: Reader) => {
   const attributes = new Map<string, ResourceAttributeValue>()
   const sources = new Map<string, Source>()
   const put = (key: string, value: ResourceAttributeValue | undefined, source: Source): void => {
     if (value === undefined) return
-    attributes.set(key, value)
+    attributes.set(key, withoutSecrets(key, value))
     sources.set(key, source)
   }
   const putAll = (found: Found<Readonly<Record<string, ResourceAttributeValue>>> | undefined): void => {

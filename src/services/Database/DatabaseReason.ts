@@ -274,8 +274,9 @@ const fromEffect = (error: SqlError, sqlState: string | undefined): DatabaseReas
  *
  * **Details**
  *
- * Messages about malformed data (class 22) quote the data; what they quote becomes `?`, in the message and in the cause:
- * such messages end up on spans and in logs.
+ * Messages about malformed data (class 22) quote the data, and those about syntax (42601) may quote a literal; what they quote
+ * becomes `?`, in the message and in the cause: such messages end up on spans and in logs. What the driver's error says beside
+ * its message (`detail`: the row, the key) can be read as ever, but no longer shows where the error is printed whole.
  */
 export const refine = (error: SqlError): SqlError => {
   if (refined.has(error)) return error
@@ -290,12 +291,43 @@ export const refine = (error: SqlError): SqlError => {
       ? error
       : remake(error, ConnectionError, { cause, message: `${error.message}: ${why}`, operation: reason.operation })
   }
-  const said = sqlState.startsWith("22") ? cause.message.replace(/"[\s\S]*"/, '"?"') : cause.message
+  conceal(cause)
+  const said = withoutValues(cause.message, sqlState)
   return remake(error, connectionLost.has(sqlState) ? ConnectionError : undefined, {
-    cause: said === cause.message ? cause : Object.assign(new Error(said), cause, { message: said }),
+    cause:
+      said === cause.message
+        ? cause
+        : conceal(Object.assign(new Error(said), cause, detailsIn(cause), { message: said })),
     message: `${said} (SQLSTATE ${sqlState})`,
     operation: reason.operation
   })
+}
+
+/** Quotes of the languages that PostgreSQL speaks. */
+const quoted = /["'«»„“”‚‘’「『][\s\S]*["'«»„“”‚‘’」』]/
+/** A literal within the quotes of a message. */
+const quotedLiteral = /(["«„“「])\s?['$][\s\S]*(["»“”」])/
+
+const withoutValues = (message: string, sqlState: string): string => {
+  if (sqlState.startsWith("22")) return message.replace(quoted, '"?"')
+  return sqlState === "42601" ? message.replace(quotedLiteral, "$1?$2") : message
+}
+
+const details = ["detail", "where", "internalQuery"] as const
+
+const detailsIn = (error: Error): Readonly<Record<string, unknown>> =>
+  Object.fromEntries(details.flatMap((name) => (name in error ? [[name, (error as never)[name] as unknown]] : [])))
+
+/** Keeps the values of rows and parameters out of loggers that print an error with all that it has. */
+const conceal = <E extends Error>(error: E): E => {
+  for (const name of details) {
+    try {
+      if (Object.hasOwn(error, name)) Object.defineProperty(error, name, { enumerable: false })
+    } catch {
+      // It is frozen.
+    }
+  }
+  return error
 }
 
 interface ReasonProps {

@@ -60,9 +60,9 @@ const machine = (): string =>
     `load ${loadBefore.toFixed(1)} before and ${loadavg()[0]!.toFixed(1)} after`
   ].join(", ")
 
-/** Rounds of a group: those of CPU are short, those of a million spans long, and a size does not depend on the moment. */
+/** Rounds of a group: those of a million spans are long, and a size does not depend on the moment. */
 const roundsOf: Readonly<Record<Case["group"], number>> = {
-  cpu: values.quick ? 1 : 2 * rounds,
+  cpu: rounds,
   http: rounds,
   volume: Math.min(rounds, 3),
   startup: rounds,

@@ -57,10 +57,10 @@ interface Shape {
   readonly pause: number
 }
 
-const everything: Shape = { requests: 10_000, share: 1, pause: 2 }
-const tenth: Shape = { requests: 15_000, share: 0.1, pause: 0 }
+const everything: Shape = { requests: 20_000, share: 1, pause: 2 }
+const tenth: Shape = { requests: 30_000, share: 0.1, pause: 0 }
 /** Nothing arrives, and little is to be measured. */
-const nothing: Shape = { requests: 40_000, share: 0, pause: 0 }
+const nothing: Shape = { requests: 80_000, share: 0, pause: 0 }
 
 /** Requests that go before the first round: a server runs for longer than its code takes to be compiled. */
 const warmup = 15_000

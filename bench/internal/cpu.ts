@@ -49,7 +49,7 @@ await peer.flush()
 const measure = async (): Promise<Measured> => {
   // While others had their turn, caches went cold. No garbage collection is forced: V8 then drops code that it has
   // compiled, and what is measured is the compiler.
-  await serve(peer, Math.ceil(requests / 8), pause)
+  await serve(peer, Math.ceil(requests / 16), pause)
   await peer.flush()
   process.send!("begin")
   await new Promise((resolve) => process.once("message", resolve))

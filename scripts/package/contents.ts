@@ -84,7 +84,8 @@ export const unwanted = (manifest: Manifest, files: ReadonlyArray<string>): Read
   const run = new Set(programs(manifest))
   return files.filter((path) => {
     if (/\.test\.|\.tsbuildinfo$|(^|\/)\.|(^|\/)(test|tests|scratchpad|bench)\//.test(path)) return true
-    const allowed = /^(dist\/|src\/|docs\/.+\.md$|package\.json$|README\.md$|LICENSE$|SECURITY\.md$|CHANGELOG\.md$)/.test(path)
+    const allowed =
+      /^(dist\/|src\/|docs\/.+\.md$|package\.json$|README\.md$|LICENSE$|SECURITY\.md$|CHANGELOG\.md$)/.test(path)
     return !allowed && !run.has(path)
   })
 }

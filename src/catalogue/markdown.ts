@@ -69,6 +69,8 @@ export const page = (): string =>
 
 What a trace looks like, name by name: ${spans.length} spans. Write queries, dashboards and alerts against these names; a change here is a breaking change.
 
+They are this library's own spans only. What an application makes itself is not here: its \`Effect.withSpan\`, the events and operations that it defines, the spans of other instrumentation.
+
 ## On every span
 
 ${attributeTable(common)}

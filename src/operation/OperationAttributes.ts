@@ -11,7 +11,9 @@ export const common: Attributes.AttributeTable<never> = {
   "external.operation": Attributes.string("the operation, without the service's prefix"),
   "external.retry_count": Attributes.int("how often it was tried again, where it was"),
   "external.error.retryable": Attributes.boolean("where it failed: whether another try may help"),
-  "external.circuit_breaker_triggered": Attributes.boolean("where an open circuit refused it"),
+  "external.circuit_breaker_triggered": Attributes.boolean(
+    "where an open circuit refused it, or another attempt of it"
+  ),
   "error.type": Attributes.string("where it failed: why", undefined, { values: tags })
 }
 

@@ -160,10 +160,10 @@ const perform = (
     const startMillis = fiber.getRef(Clock.Clock).currentTimeMillisUnsafe()
     const fail = (reason: Reason) => end(Exit.fail(failed(operation, runtime, span, fiber, reason)))
     const handle = new CallHandle(span, startMillis + runtime.deadlineMillis, runtime.deadlineMillis, end, fail)
-    const attempt = oneAttempt(operation, runtime, call(input, handle))
-    const attempts = Effect.catch(attempt, (reason) =>
+    const bare = call(input, handle)
+    const attempts = Effect.catch(oneAttempt(operation, runtime, bare), (reason) =>
       mayRetry(operation, runtime, policy, input, startMillis, fiber, reason)
-        ? retrying(operation, runtime, policy, input, startMillis, span, attempt, reason)
+        ? retrying(operation, runtime, policy, input, startMillis, span, bare, reason)
         : Effect.fail(failed(operation, runtime, span, fiber, reason))
     )
     const bounded =
@@ -277,24 +277,37 @@ const retrying = (
   input: unknown,
   startMillis: number,
   span: Tracer.Span | undefined,
-  attempt: Effect.Effect<unknown, Reason, Scope.Scope>,
+  call: Effect.Effect<unknown, Reason, Scope.Scope>,
   first: Reason
 ): Effect.Effect<unknown, AnyServiceError, Scope.Scope> => {
   let retries = 0
+  let refused = false
   // The first attempt was made outside of `Effect.retry`, so that an operation that succeeds pays for none of its machinery:
   // the first turn only hands over that attempt's failure.
   const again = Effect.withFiber<unknown, Reason, Scope.Scope>((fiber) => {
     const metadata = fiber.getRef(Schedule.CurrentMetadata)
     if (metadata.attempt === 0) return Effect.fail(first)
-    retries++
-    if (span !== undefined) recordRetry(span, fiber, retries, metadata)
-    return Effect.provideService(attempt, ResendCount, retries)
+    let made = false
+    // Recorded behind the circuit: an attempt that the circuit refuses is none.
+    const resent = Effect.suspend(() => {
+      made = true
+      retries++
+      if (span !== undefined) recordRetry(span, fiber, retries, metadata)
+      return Effect.provideService(call, ResendCount, retries)
+    })
+    return Effect.catch(oneAttempt(operation, runtime, resent), (reason) => {
+      if (made || reason._tag !== "CircuitOpen") return Effect.fail(reason)
+      // The circuit opened meanwhile, maybe by this operation's own attempts: what failed is the attempt before.
+      refused = true
+      if (span !== undefined) span.attribute("external.circuit_breaker_triggered", true)
+      return Effect.fail(metadata.input as Reason)
+    })
   })
   return Effect.withFiber((fiber) =>
     Effect.retry(again, {
       schedule: RetryPolicy.schedule(policy),
       times: policy.attempts - 1,
-      while: (reason: Reason) => mayRetry(operation, runtime, policy, input, startMillis, fiber, reason)
+      while: (reason: Reason) => !refused && mayRetry(operation, runtime, policy, input, startMillis, fiber, reason)
     }).pipe(Effect.mapError((reason) => failed(operation, runtime, span, fiber, reason)))
   )
 }

@@ -228,6 +228,34 @@ describe("Operation", () => {
     }).pipe(Effect.scoped, Effect.provide(TestTelemetry.layer()))
   )
 
+  it.effect("a circuit that opens between the attempts of an operation does not hide why the last one failed", () =>
+    Effect.gen(function* () {
+      const client = failing(down(true), down(true), down(true))
+      const geo = yield* Operation.implement(table, client.bare, {
+        retry: { attempts: 5, baseDelay: "1 second", jitter: 0 },
+        circuit: { failures: 2, openDuration: "10 seconds" }
+      })
+      const fiber = yield* Effect.forkChild(Effect.flip(geo.locate({ place: "Oslo" })))
+      yield* TestClock.adjust("3 seconds")
+      const error = yield* Fiber.join(fiber)
+      assert.strictEqual(error.reason._tag, "Unavailable")
+      assert.strictEqual(client.calls(), 2)
+      yield* TestTelemetry.expectTrace({
+        name: "geo.locate",
+        status: "error",
+        attributes: {
+          "error.type": "Unavailable",
+          "external.retry_count": 1,
+          "external.circuit_breaker_triggered": true,
+          "external.error.retryable": true
+        },
+        // The attempt that the circuit refused was not made.
+        events: [{ name: "retry", attributes: { "retry.attempt": 1 } }, "exception"]
+      })
+      assert.strictEqual((yield* Effect.flip(geo.locate({ place: "Oslo" }))).reason._tag, "CircuitOpen")
+    }).pipe(Effect.scoped, Effect.provide(TestTelemetry.layer()))
+  )
+
   it.effect("an answer such as NotFound does not open the circuit", () =>
     Effect.gen(function* () {
       const client = failing(...Array.from({ length: 20 }, () => new NotFound({ message: "no such place" })))

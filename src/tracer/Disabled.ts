@@ -16,6 +16,7 @@
  */
 import * as Context from "effect/Context"
 import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as References from "effect/References"
@@ -79,6 +80,9 @@ export const span = (
 export const tracer: Tracer.Tracer = {
   span: (options) => new DisabledSpan(options.name, options.parent, disabled)
 }
+
+/** Whether the code that runs belongs to a fiber in which tracing is switched off. */
+export const isCurrent = (): boolean => Fiber.getCurrent()?.cache.tracer === tracer
 
 /** Switches tracing off. */
 export const layer: Layer.Layer<never> = Layer.succeedContext(

@@ -118,7 +118,7 @@ const isUnder = (active: Otel.Context, span: Tracer.AnySpan): boolean => {
 
 /** What a span's face is if it has one already: without a face it cannot have been made active. */
 const faceOf = (span: Tracer.AnySpan): Otel.Span | undefined =>
-  span instanceof TelemetrySpan || span instanceof UnsampledSpan ? span.face : externals.get(span)
+  span instanceof TelemetrySpan ? span.face : span instanceof UnsampledSpan ? span.shown.face : externals.get(span)
 
 // ---------------------------------------------------------------------------------------------------------------------
 // The context manager
@@ -202,21 +202,77 @@ export const active = (): Otel.Context => (installed === undefined ? Otel.contex
 
 const manual = { requireManualDestroy: true }
 
-/** Runs steps in a context. */
-const enter = (context: Otel.Context, first: Primitive, fiber: Running, depth: number): unknown => {
-  if (installed === undefined) return Otel.context.with(context, loop, undefined, first, fiber, depth)
+/**
+ * Whether what is current (every storage's value) is replaced as a whole when a storage is entered, and never changed: then it
+ * can be kept and returned to. Before Node.js 24 storages write into the resource that is running.
+ */
+const isKept = ((): boolean => {
+  const storage = new AsyncLocalStorage<number>()
+  return storage.run(1, () => {
+    const resource = new AsyncResource("effect-telemetry/Span", manual)
+    resource.runInAsyncScope(() => storage.enterWith(2))
+    const kept = resource.runInAsyncScope(() => storage.getStore()) === 1
+    resource.emitDestroy()
+    return kept
+  })
+})()
+
+/**
+ * What is current while a span of a fiber is active, to return to each time that the fiber goes on in the span: making it
+ * anew costs many times as much.
+ */
+class Frame extends AsyncResource {
+  readonly fiber: Running
+  /** What is active where the fiber's own loop runs, which it does not change between two stretches in one span. */
+  readonly base: Otel.Context
+
+  constructor(fiber: Running, base: Otel.Context) {
+    super("effect-telemetry/Span", manual)
+    this.fiber = fiber
+    this.base = base
+  }
+}
+
+/** Runs steps with a span active. `base` is what is active where the fiber's own loop runs. */
+const enter = (
+  span: Tracer.AnySpan,
+  before: Otel.Context,
+  first: Primitive,
+  fiber: Running,
+  depth: number,
+  base: Otel.Context
+): unknown => {
+  if (installed === undefined) {
+    return Otel.context.with(withSpan(before, span), loop, undefined, first, fiber, depth, base)
+  }
   // Entered in a resource of its own, the storage need not be told to leave: the resource's end restores what was before.
   const resource = new AsyncResource("effect-telemetry/Span", manual)
   try {
-    return resource.runInAsyncScope(entered, undefined, context, first, fiber, depth)
+    return resource.runInAsyncScope(entered, undefined, span, before, first, fiber, depth, base)
   } finally {
     resource.emitDestroy()
   }
 }
 
-const entered = (context: Otel.Context, first: Primitive, fiber: Running, depth: number): unknown => {
-  installed!.storage.enterWith(context)
-  return loop(first, fiber, depth)
+const entered = (
+  span: Tracer.AnySpan,
+  before: Otel.Context,
+  first: Primitive,
+  fiber: Running,
+  depth: number,
+  base: Otel.Context
+): unknown => {
+  installed!.storage.enterWith(withSpan(before, span))
+  if (isKept) keep(span, fiber, base)
+  return loop(first, fiber, depth, base)
+}
+
+/** Keeps what is current now for the stretches to come of a fiber in a span. */
+const keep = (span: Tracer.AnySpan, fiber: Running, base: Otel.Context): void => {
+  if (span instanceof TelemetrySpan || span instanceof UnsampledSpan) {
+    span.leave()
+    span.frame = new Frame(fiber, base)
+  }
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -228,9 +284,8 @@ export interface Face extends Otel.Span {
   readonly telemetrySpan: OwnSpan
 }
 
-/** The span of Effect that stands for a span of OpenTelemetry; `undefined` where its ids are none. */
-export /** The span of Effect that a span of OpenTelemetry is, or stands for as a parent. `undefined`: its ids are invalid. */
-const adopt = (otel: Otel.Span): Tracer.AnySpan | undefined => {
+/** The span of Effect that a span of OpenTelemetry is, or stands for as a parent. `undefined`: its ids are invalid. */
+export const adopt = (otel: Otel.Span): Tracer.AnySpan | undefined => {
   const own = (otel as Partial<Face>).telemetrySpan
   if (own !== undefined) return own
   const context = otel.spanContext()
@@ -307,18 +362,53 @@ const isPlumbing = (primitive: Primitive, fiber: Running): boolean => {
 export const context = (first: Primitive, fiber: Running): unknown => {
   const span = fiber.cache.span
   if (span === undefined || isPlumbing(first, fiber)) return first["~effect/Effect/evaluate"](fiber)
-  return stretch(first, fiber, 0)
+  return stretch(first, fiber)
 }
 
-/** Runs steps with the fiber's current span active. */
-const stretch = (first: Primitive, fiber: Running, depth: number): unknown => {
-  const current = fiber.cache.span
-  const span =
-    current instanceof TelemetrySpan || current instanceof UnsampledSpan ? current : SpanContext.propagated(current)
+/** Runs steps with the fiber's current span active, for the fiber's own loop. */
+const stretch = (first: Primitive, fiber: Running): unknown => {
+  const span = shownOf(fiber.cache.span)
+  if (span === undefined) return first["~effect/Effect/evaluate"](fiber)
+  const base = active()
+  if (base instanceof EffectContext ? base.span === span : isUnder(base, span)) {
+    return isKept ? inOwnScope(first, fiber, base) : loop(first, fiber, 0, base)
+  }
+  if (span instanceof TelemetrySpan || span instanceof UnsampledSpan) {
+    const frame = span.frame as Frame | undefined
+    if (frame !== undefined && frame.fiber === fiber && frame.base === base) {
+      return frame.runInAsyncScope(loop, undefined, first, fiber, 0, base)
+    }
+  }
+  return enter(span, base, first, fiber, 0, base)
+}
+
+/** The same inside of the stretch of the span's parent. */
+const inner = (first: Primitive, fiber: Running, depth: number, base: Otel.Context): unknown => {
+  const span = shownOf(fiber.cache.span)
   if (span === undefined) return first["~effect/Effect/evaluate"](fiber)
   const before = active()
-  if (before instanceof EffectContext ? before.span === span : isUnder(before, span)) return loop(first, fiber, depth)
-  return enter(withSpan(before, span), first, fiber, depth)
+  if (before instanceof EffectContext ? before.span === span : isUnder(before, span)) {
+    return loop(first, fiber, depth, base)
+  }
+  if (!isKept || installed === undefined) return enter(span, before, first, fiber, depth, base)
+  // The stretch around this one ends when this one does, and restores what was before.
+  installed.storage.enterWith(withSpan(before, span))
+  keep(span, fiber, base)
+  return loop(first, fiber, depth, base)
+}
+
+/** The span that is made active for a span. */
+const shownOf = (span: Tracer.AnySpan | undefined): Tracer.AnySpan | undefined =>
+  span instanceof TelemetrySpan ? span : span instanceof UnsampledSpan ? span.shown : SpanContext.propagated(span)
+
+/** Runs steps where their span is active already: what they enter is left when they end. */
+const inOwnScope = (first: Primitive, fiber: Running, base: Otel.Context): unknown => {
+  const resource = new AsyncResource("effect-telemetry/Span", manual)
+  try {
+    return resource.runInAsyncScope(loop, undefined, first, fiber, 0, base)
+  } finally {
+    resource.emitDestroy()
+  }
 }
 
 /** Whether the next step is for the fiber's own loop: it has to yield, or was interrupted. */
@@ -329,7 +419,11 @@ const mustLeave = (fiber: Running, cache: Fiber.Fiber.Cache): boolean =>
 const isChild = (span: Tracer.AnySpan | undefined, parent: Tracer.AnySpan | undefined): boolean =>
   (span instanceof TelemetrySpan || span instanceof UnsampledSpan) && span.parentSpan === parent
 
-const loop = (first: Primitive, fiber: Running, depth: number): unknown => {
+/** Whether one span and another are made active as the same. */
+const isShownAlike = (a: Tracer.AnySpan | undefined, b: Tracer.AnySpan | undefined): boolean =>
+  a === b || (a instanceof UnsampledSpan && b instanceof UnsampledSpan && a.shown === b.shown)
+
+const loop = (first: Primitive, fiber: Running, depth: number, base: Otel.Context): unknown => {
   let cache = fiber.cache
   const { span, tracerContext } = cache
   let current: Primitive = first
@@ -341,7 +435,7 @@ const loop = (first: Primitive, fiber: Running, depth: number): unknown => {
       fiber.currentOpCount++
       while (fiber.cache !== cache) {
         cache = fiber.cache
-        if (cache.span === span && cache.tracerContext === tracerContext) break
+        if (isShownAlike(cache.span, span) && cache.tracerContext === tracerContext) break
         if (
           depth >= maximumDepth ||
           !isChild(cache.span, span) ||
@@ -350,8 +444,9 @@ const loop = (first: Primitive, fiber: Running, depth: number): unknown => {
         ) {
           return current
         }
-        const after = nested(current, fiber, cache, depth)
-        if (after === Yield) return after
+        const after = nested(current, fiber, cache, depth, base)
+        // Where a child's stretch is left by this one's end, this one ends with it.
+        if (after === Yield || isKept) return after
         current = after as Primitive
         if (fiber.cache === cache) return current
       }
@@ -365,7 +460,13 @@ const loop = (first: Primitive, fiber: Running, depth: number): unknown => {
 }
 
 /** Runs a child span's steps, up to where the fiber's context is another one. */
-const nested = (first: Primitive, fiber: Running, cache: Fiber.Fiber.Cache, depth: number): unknown => {
+const nested = (
+  first: Primitive,
+  fiber: Running,
+  cache: Fiber.Fiber.Cache,
+  depth: number,
+  base: Otel.Context
+): unknown => {
   let current = first
   while (isPlumbing(current, fiber)) {
     const next = current["~effect/Effect/evaluate"](fiber)
@@ -374,5 +475,5 @@ const nested = (first: Primitive, fiber: Running, cache: Fiber.Fiber.Cache, dept
     fiber.currentOpCount++
     if (fiber.cache !== cache || mustLeave(fiber, cache)) return current
   }
-  return stretch(current, fiber, depth + 1)
+  return inner(current, fiber, depth + 1, base)
 }

@@ -35,7 +35,7 @@ import type * as Tracer from "effect/Tracer"
 import type { LocalTrace } from "./LocalTrace.ts"
 import type { EndedSpan } from "./SpanReceiver.ts"
 import type { AttributeValue, EventData, LinkData, SpanData } from "./SpanData.ts"
-import type { RawEvent, SpanCore } from "./SpanCore.ts"
+import type { RawEvent, SpanCore, SpanFrame } from "./SpanCore.ts"
 import { type KindCode, kinds } from "./SpanKind.ts"
 import type { SpanSettings } from "./SpanSettings.ts"
 import * as SpanContext from "./SpanContext.ts"
@@ -109,6 +109,8 @@ export class TelemetrySpan implements Tracer.Span, EndedSpan {
   declare lastStep: unknown
   declare face: Otel.Span | undefined
   declare otelContext: Otel.Context | undefined
+  /** Where the fiber goes on while the span is active. */
+  declare frame: SpanFrame | undefined
 
   constructor(
     core: SpanCore,
@@ -165,6 +167,7 @@ export class TelemetrySpan implements Tracer.Span, EndedSpan {
     this.lastStep = undefined
     this.face = undefined
     this.otelContext = undefined
+    this.frame = undefined
   }
 
   get kind(): Tracer.SpanKind {
@@ -399,10 +402,18 @@ export class TelemetrySpan implements Tracer.Span, EndedSpan {
     this.settings = undefined
     this.provided = undefined
     this.lastStep = undefined
+    this.leave()
     const trace = this.localTrace
     trace.openSpans--
     if (trace.root === this) trace.rootEnded = true
     this.core.ended(this)
+  }
+
+  /** Lets go of the frame. */
+  leave(): void {
+    if (this.frame === undefined) return
+    this.frame.emitDestroy()
+    this.frame = undefined
   }
 
   seal(more?: Readonly<Record<string, unknown>>): SpanData {

@@ -35,6 +35,11 @@ export interface SpanCore {
   readonly nonRecording: (span: UnsampledSpan) => Otel.Span
 }
 
+/** What is current while a span is active, kept to return to. */
+export interface SpanFrame {
+  readonly emitDestroy: () => unknown
+}
+
 /** An event as it was given. */
 export interface RawEvent {
   readonly name: string

@@ -8,7 +8,7 @@ import type * as Context from "effect/Context"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import type * as Tracer from "effect/Tracer"
-import type { SpanCore } from "./SpanCore.ts"
+import type { SpanCore, SpanFrame } from "./SpanCore.ts"
 import { type KindCode, kinds } from "./SpanKind.ts"
 import { OtelSpanTypeId } from "./SpanContext.ts"
 
@@ -33,6 +33,13 @@ export class UnsampledSpan implements Tracer.Span {
   declare lastStep: unknown
   declare face: Otel.Span | undefined
   declare otelContext: Otel.Context | undefined
+  /**
+   * The span that is made active for this one: nothing is kept below a span that does not record, so that the first of a
+   * chain stands for all of it, and the active context is entered once for them all.
+   */
+  declare readonly shown: UnsampledSpan
+  /** Where the fiber goes on while the span is active. */
+  declare frame: SpanFrame | undefined
 
   constructor(
     core: SpanCore,
@@ -56,6 +63,14 @@ export class UnsampledSpan implements Tracer.Span {
     this.lastStep = undefined
     this.face = undefined
     this.otelContext = undefined
+    this.frame = undefined
+    this.shown =
+      parent instanceof UnsampledSpan &&
+      parent.traceId === traceId &&
+      parent.traceFlags === traceFlags &&
+      parent.traceStateObject === traceState
+        ? parent.shown
+        : this
   }
 
   get spanId(): string {
@@ -81,7 +96,16 @@ export class UnsampledSpan implements Tracer.Span {
   attribute(): void {}
   event(): void {}
   addLinks(): void {}
-  end(): void {}
+  end(): void {
+    this.leave()
+  }
+
+  /** Lets go of the frame. */
+  leave(): void {
+    if (this.frame === undefined) return
+    this.frame.emitDestroy()
+    this.frame = undefined
+  }
 }
 
 Object.defineProperties(UnsampledSpan.prototype, {

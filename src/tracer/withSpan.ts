@@ -5,8 +5,9 @@
  * **Details**
  *
  * - `attributes` may also be a function: it is called for a span that is kept, and for no other.
- * - Under a tracer that is not of this library both do what Effect's own do. Where tracing is switched off (`Disabled`), the bare
- *   effect runs.
+ * - Under a tracer that is not of this library both do what Effect's own do.
+ * - Where tracing is switched off (`Disabled`), the bare effect runs; an effect that a fiber makes there is the bare effect, and
+ *   stays it wherever it is run.
  * - `captureStackTrace: false` saves more than the span costs. Data-last, it is read from the third argument, as Effect does.
  *
  * **Example** (As everybody knows it)
@@ -33,6 +34,7 @@ import * as Effect from "effect/Effect"
 import * as Effectable from "effect/Effectable"
 import type * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
+import { identity } from "effect/Function"
 import * as References from "effect/References"
 import * as Tracer from "effect/Tracer"
 import * as Disabled from "./Disabled.ts"
@@ -161,6 +163,7 @@ const run = (step: WithSpan, fiber: AnyFiber, span: UnsampledSpan): AnyEffect =>
   FiberContext.enter(fiber, span as Tracer.AnySpan, frameOf(step, fiber.cache.stackFrame))
   const last = Effect.onExitPrimitive(step.self, () => {
     span.lastStep = undefined
+    span.leave()
     fiber.setContext(previous)
     return undefined
   })
@@ -248,6 +251,7 @@ export const withSpan: {
     options?: SpanOptions | undefined
   ): Effect.Effect<A, E, Exclude<R, Tracer.ParentSpan>>
 } = function (first: unknown, second: unknown, third: any) {
+  if (Disabled.isCurrent()) return typeof first === "string" ? identity : first
   const stack = stackOf(third as Tracer.TraceOptions | undefined)
   if (typeof first !== "string") return new WithSpanImpl(first as AnyEffect, second as string, third, stack, undefined)
   if (typeof second === "function") {
@@ -314,7 +318,7 @@ const makeFn = (
       return Effect.isEffect(made) ? (made as AnyEffect) : Effect.gen(() => made)
     })
     for (const pipeable of pipeables) result = pipeable(result, ...args)
-    if (!Effect.isEffect(result)) return result
+    if (!Effect.isEffect(result) || (span !== undefined && Disabled.isCurrent())) return result
     const limit = StackTrace.limit()
     let stack: () => string | undefined = noStack
     if (limit !== 0) {

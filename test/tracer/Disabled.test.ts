@@ -4,6 +4,7 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Tracer from "effect/Tracer"
 import * as Disabled from "../../src/tracer/Disabled.ts"
+import { fn, withSpan } from "../../src/tracer/withSpan.ts"
 
 describe("switched off", () => {
   it.effect("spans keep nothing, whoever makes them", () =>
@@ -32,6 +33,27 @@ describe("switched off", () => {
       assert.isTrue(Option.isNone(span.parent))
     }).pipe(Effect.provide(Disabled.layer))
   )
+
+  it.effect("an effect that is made there is the bare one", () =>
+    Effect.gen(function* () {
+      const work = Effect.sync(() => 1)
+      let asked = 0
+      const options = { attributes: () => ({ asked: ++asked }) }
+      assert.strictEqual(work.pipe(withSpan("work", options, { captureStackTrace: false })), work)
+      assert.strictEqual(withSpan(work, "work", options), work)
+      assert.strictEqual(yield* fn("work")(() => work)(), 1)
+      assert.strictEqual(asked, 0)
+      assert.isTrue(Disabled.isCurrent())
+    }).pipe(Effect.provide(Disabled.layer))
+  )
+
+  it.effect("an effect that was made elsewhere is bare there", () => {
+    assert.isFalse(Disabled.isCurrent())
+    const made = Effect.currentSpan.pipe(withSpan("work"))
+    return Effect.gen(function* () {
+      assert.strictEqual((yield* made).name, "disabled")
+    }).pipe(Effect.provide(Disabled.layer))
+  })
 
   it.effect("a span for a disabled place has its name and its parent", () =>
     Effect.sync(() => {

@@ -1,4 +1,6 @@
-import { AsyncLocalStorage } from "node:async_hooks"
+import { AsyncLocalStorage, createHook } from "node:async_hooks"
+import { spawnSync } from "node:child_process"
+import { fileURLToPath } from "node:url"
 import * as Otel from "@opentelemetry/api"
 import { AsyncLocalStorageContextManager } from "@opentelemetry/context-async-hooks"
 import { afterEach, assert, describe, it } from "@effect/vitest"
@@ -10,6 +12,7 @@ import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
 import * as Tracer from "effect/Tracer"
+import * as Sampler from "../../src/tracer/Sampler.ts"
 import * as OurTracer from "../../src/tracer/Tracer.ts"
 import * as TracerProvider from "../../src/tracer/TracerProvider.ts"
 import { fn, withSpan } from "../../src/tracer/withSpan.ts"
@@ -559,5 +562,88 @@ describe("a fiber that waits for another's work", () => {
       const [active, current] = yield* Fiber.join(waiting)
       assert.strictEqual(active, current)
     }).pipe(provideTracer)
+  )
+})
+
+describe("what is kept to return to", () => {
+  const frames = () => {
+    const open = new Set<number>()
+    const hook = createHook({
+      init: (id, type) => void (type === "effect-telemetry/Span" && open.add(id)),
+      destroy: (id) => void open.delete(id)
+    })
+    return { open, hook }
+  }
+
+  for (const [name, sampler] of [
+    ["spans", Sampler.alwaysOn],
+    ["spans that are not sampled", Sampler.alwaysOff]
+  ] as const) {
+    it.live(`is let go when its span ends: ${name}`, () =>
+      Effect.gen(function* () {
+        const { hook, open } = frames()
+        hook.enable()
+        const child = Effect.sleep(1).pipe(Effect.andThen(Effect.sync(activeId)))
+        yield* Effect.all([child.pipe(withSpan("ours")), child.pipe(Effect.withSpan("plain"))]).pipe(withSpan("parent"))
+        yield* Effect.sleep(1)
+        hook.disable()
+        assert.strictEqual(open.size, 0)
+      }).pipe(Effect.provide(OurTracer.layer({ sampler, receiver: { takesUnsampled: false, ended: () => {} } })))
+    )
+  }
+
+  it.live("is the fiber's own: another fiber in the same span has what was current where it started", () =>
+    Effect.gen(function* () {
+      const storage = new AsyncLocalStorage<string>()
+      const look = Effect.sleep(1).pipe(Effect.andThen(Effect.sync(() => [storage.getStore(), activeId()])))
+      const seen = yield* Effect.gen(function* () {
+        const span = yield* Effect.currentSpan
+        const tracer = yield* Effect.tracer
+        const elsewhere = storage.run("elsewhere", () =>
+          Effect.runFork(look.pipe(Effect.withParentSpan(span), Effect.withTracer(tracer)))
+        )
+        return { id: span.spanId, here: yield* look, there: yield* Fiber.join(elsewhere), again: yield* look }
+      }).pipe(withSpan("shared"))
+      assert.deepStrictEqual(seen.here, [undefined, seen.id])
+      assert.deepStrictEqual(seen.there, ["elsewhere", seen.id])
+      assert.deepStrictEqual(seen.again, [undefined, seen.id])
+    }).pipe(provideTracer)
+  )
+
+  it("holds where storages write into what runs, as before Node.js 24", ({ skip }) => {
+    const flag = "--no-async-context-frame"
+    if (!process.allowedNodeEnvironmentFlags.has(flag)) {
+      skip(`this Node.js, ${process.version}, has no ${flag}: its storages work in the one way that it has`)
+    }
+    const program = fileURLToPath(new URL("stretches.ts", import.meta.url))
+    for (const flags of [[], [flag]]) {
+      const { status, stderr, stdout } = spawnSync(process.execPath, [...flags, program], { encoding: "utf8" })
+      assert.deepStrictEqual([status, stdout], [0, "352 looks\n"], stderr)
+    }
+  })
+})
+
+describe("below a span that is not sampled", () => {
+  it.live("spans of OpenTelemetry are of its trace, and not sampled either", () =>
+    Effect.gen(function* () {
+      const collected = collector()
+      const layer = TracerProvider.layer.pipe(
+        Layer.provideMerge(OurTracer.layer({ receiver: collected.receiver, sampler: Sampler.alwaysOff }))
+      )
+      const seen = yield* Effect.gen(function* () {
+        const outer = yield* Effect.currentSpan
+        const nested = yield* Effect.promise(async () => {
+          await Promise.resolve()
+          const span = raw().startSpan("raw")
+          span.end()
+          return span.spanContext()
+        }).pipe(withSpan("inner"))
+        return { traceId: outer.traceId, nested, after: activeId() }
+      }).pipe(withSpan("outer"), Effect.provide(layer))
+      assert.strictEqual(seen.nested.traceId, seen.traceId)
+      assert.strictEqual(seen.nested.traceFlags & 1, 0)
+      assert.isDefined(seen.after)
+      assert.strictEqual(collected.spans.length, 0)
+    })
   )
 })

@@ -16,7 +16,7 @@
  *
  * @see https://opentelemetry.io/docs/specs/otel/trace/api/#spancontext
  */
-import { OtelTraceFlags, OtelTraceState } from "@effect/opentelemetry/OtelTracer"
+import type * as OtelTracer from "@effect/opentelemetry/OtelTracer"
 import type * as Otel from "@opentelemetry/api"
 import * as Context from "effect/Context"
 import * as Option from "effect/Option"
@@ -29,6 +29,17 @@ export const RANDOM = 0x02
 
 /** The key by which `@effect/opentelemetry` knows spans that hold a span of OpenTelemetry. */
 export const OtelSpanTypeId = "~@effect/opentelemetry/OtelTracer/OtelSpan"
+
+/**
+ * The annotations of `@effect/opentelemetry` for the flag byte and `tracestate`, by their keys: its module, and what that
+ * brings along, is nothing that a start should pay for.
+ */
+export const OtelTraceFlags: Context.Service<OtelTracer.OtelTraceFlags, Otel.TraceFlags> = Context.Service(
+  "@effect/opentelemetry/Tracer/OtelTraceFlags"
+)
+export const OtelTraceState: Context.Service<OtelTracer.OtelTraceState, Otel.TraceState> = Context.Service(
+  "@effect/opentelemetry/Tracer/OtelTraceState"
+)
 
 export const emptyAnnotations: Context.Context<never> = Context.empty()
 

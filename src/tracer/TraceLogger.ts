@@ -25,7 +25,7 @@ import type * as Context from "effect/Context"
 import type * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Effect from "effect/Effect"
-import * as Logger from "effect/Logger"
+import type * as Logger from "effect/Logger"
 import * as Option from "effect/Option"
 import * as References from "effect/References"
 import * as Tracer from "effect/Tracer"
@@ -62,12 +62,20 @@ const annotated = (fiber: Fiber.Fiber<unknown, unknown>, span: Tracer.AnySpan): 
   })
 }
 
-const decorated = new WeakSet<Logger.Logger<unknown, unknown>>([Logger.tracerLogger])
+/**
+ * Effect's logger that writes lines as events of their span, the second of its default loggers. Here and below, what is in
+ * `effect/Logger` is taken from elsewhere: the module brings file systems and streams along, which every start would pay for.
+ *
+ * @internal
+ */
+export const tracerLogger: Logger.Logger<unknown, unknown> = [...References.CurrentLoggers.defaultValue()][1]!
+
+const decorated = new WeakSet<Logger.Logger<unknown, unknown>>([tracerLogger])
 
 /** A logger whose lines name the trace and the span in which they are written. */
 export const withTraceIds = <Message, Output>(self: Logger.Logger<Message, Output>): Logger.Logger<Message, Output> => {
   if (decorated.has(self as Logger.Logger<unknown, unknown>)) return self
-  const logger = Logger.make<Message, Output>((options) => {
+  const log: Logger.Logger<Message, Output>["log"] = (options) => {
     const span = activeSpan(options.fiber)
     if (span === undefined) return self.log(options)
     return self.log({
@@ -75,7 +83,8 @@ export const withTraceIds = <Message, Output>(self: Logger.Logger<Message, Outpu
       date: span instanceof TelemetrySpan ? laterOf(options.date, span) : options.date,
       fiber: annotated(options.fiber, span)
     })
-  })
+  }
+  const logger: Logger.Logger<Message, Output> = Object.create(self, { log: { value: log, enumerable: true } })
   decorated.add(logger as Logger.Logger<unknown, unknown>)
   return logger
 }
@@ -91,15 +100,25 @@ const laterOf = (date: Date, span: TelemetrySpan): Date => {
 
 /** Gives the trace's ids to every logger that is installed where the layer is built. */
 export const layer: Layer.Layer<never> = Layer.effect(
-  Logger.CurrentLoggers,
+  References.CurrentLoggers,
   Effect.map(
-    Effect.withFiber((fiber) => Effect.succeed(fiber.getRef(Logger.CurrentLoggers))),
+    Effect.withFiber((fiber) => Effect.succeed(fiber.getRef(References.CurrentLoggers))),
     (loggers) => new Set([...loggers].map((logger) => withTraceIds(logger)))
   )
 )
 
+/** One of Effect's loggers in the place of all. They are loaded where the layer is built. */
+const only = (pick: (loggers: typeof Logger) => Logger.Logger<unknown, unknown>): Layer.Layer<never> =>
+  Layer.effect(
+    References.CurrentLoggers,
+    Effect.map(
+      Effect.promise(() => import("effect/Logger")),
+      (loggers) => new Set([withTraceIds(pick(loggers)), tracerLogger])
+    )
+  )
+
 /** One JSON object a line, with the trace's ids among the annotations. */
-export const layerJson: Layer.Layer<never> = Logger.layer([withTraceIds(Logger.consoleJson), Logger.tracerLogger])
+export const layerJson: Layer.Layer<never> = only((loggers) => loggers.consoleJson)
 
 /** Lines for people, with the trace's ids. */
-export const layerPretty: Layer.Layer<never> = Logger.layer([withTraceIds(Logger.consolePretty()), Logger.tracerLogger])
+export const layerPretty: Layer.Layer<never> = only((loggers) => loggers.consolePretty())

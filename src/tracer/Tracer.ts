@@ -53,6 +53,7 @@ import { kindCode, type KindCode } from "./SpanKind.ts"
 import { UnsampledSpan } from "./UnsampledSpan.ts"
 import type { InstrumentationScope, ResourceLike, SpanCore } from "./SpanCore.ts"
 import * as SpanContext from "./SpanContext.ts"
+import * as Stretch from "./Stretch.ts"
 import * as TraceAttributes from "./TraceAttributes.ts"
 import * as TraceClock from "./TraceClock.ts"
 
@@ -101,7 +102,7 @@ export class TelemetryTracer implements Tracer.Tracer {
     this.#rules = rules
     this.#takesUnsampled = takesUnsampled
     this.interoperation = interoperation
-    this.context = interoperation ? (OtelContext.context as unknown as Tracer.Tracer["context"]) : undefined
+    this.context = interoperation ? (Stretch.context as unknown as Tracer.Tracer["context"]) : undefined
   }
 
   /** The same tracer for the spans of another library. */

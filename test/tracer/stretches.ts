@@ -43,4 +43,4 @@ await Effect.runPromise(
     Effect.provide(Tracer.layer({ receiver: { takesUnsampled: false, ended: () => {} } }))
   )
 )
-console.log(`${looks} looks`)
+process.stdout.write(`${looks} looks\n`)

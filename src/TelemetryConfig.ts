@@ -42,13 +42,13 @@
  * @see https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/
  * @see https://opentelemetry.io/docs/specs/otel/protocol/exporter/
  */
-import * as ConfigProvider from "effect/ConfigProvider"
+import * as Data from "effect/Data"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Redacted from "effect/Redacted"
-import * as Schema from "effect/Schema"
 import type { Sampler } from "@opentelemetry/sdk-trace-base"
-import { type EnvironmentEntry, Reader } from "./internal/config/reader.ts"
+import * as Environment from "./internal/config/environment.ts"
+import { Reader } from "./internal/config/reader.ts"
 import { resolve } from "./internal/config/resolve.ts"
 import * as Settings from "./internal/config/settings.ts"
 
@@ -231,22 +231,21 @@ export interface TelemetryConfig {
 export type SettingName = Exclude<keyof TelemetryConfig, "disabledReason" | "sources" | "resourceSources" | "warnings">
 
 /** One value that is not accepted. */
-export const TelemetryConfigProblem = Schema.Struct({
+export interface TelemetryConfigProblem {
   /** The variable, or the option in code. */
-  variable: Schema.String,
+  readonly variable: string
   /** The value as it may be shown: what is secret in it is masked. */
-  value: Schema.String,
+  readonly value: string
   /** What is accepted. */
-  accepted: Schema.String,
+  readonly accepted: string
   /** All of it in one line. */
-  message: Schema.String
-})
-export type TelemetryConfigProblem = typeof TelemetryConfigProblem.Type
+  readonly message: string
+}
 
 /** Everything that is wrong with the configuration. Holds no secret, neither in its message nor elsewhere. */
-export class TelemetryConfigError extends Schema.TaggedError<TelemetryConfigError>()("TelemetryConfigError", {
-  problems: Schema.NonEmptyArray(TelemetryConfigProblem)
-}) {
+export class TelemetryConfigError extends Data.TaggedError("TelemetryConfigError")<{
+  readonly problems: readonly [TelemetryConfigProblem, ...Array<TelemetryConfigProblem>]
+}> {
   override get message(): string {
     const messages = this.problems.map((problem) => problem.message)
     return messages.length === 1
@@ -254,24 +253,6 @@ export class TelemetryConfigError extends Schema.TaggedError<TelemetryConfigErro
       : `${messages.length} settings are not accepted:\n${messages.map((message) => `- ${message}`).join("\n")}`
   }
 }
-
-const readEnvironment = (
-  provider: ConfigProvider.ConfigProvider
-): Effect.Effect<ReadonlyMap<string, EnvironmentEntry>> =>
-  Effect.gen(function* () {
-    const entries = new Map<string, EnvironmentEntry>()
-    for (const variable of new Set(Settings.all.flatMap((setting) => setting.variables))) {
-      const entry = yield* provider.load([variable]).pipe(
-        Effect.map((node): EnvironmentEntry | undefined => {
-          const text = node?.value?.trim()
-          return text === undefined || text === "" ? undefined : { text }
-        }),
-        Effect.catch((error) => Effect.succeed<EnvironmentEntry>({ unreadable: error.message }))
-      )
-      if (entry !== undefined) entries.set(variable, entry)
-    }
-    return entries
-  })
 
 /**
  * Reads the configuration.
@@ -286,8 +267,7 @@ const readEnvironment = (
  */
 export const load = (options: TelemetryOptions = {}): Effect.Effect<TelemetryConfig, TelemetryConfigError> =>
   Effect.gen(function* () {
-    const provider = yield* ConfigProvider.ConfigProvider
-    const reader = new Reader(options, yield* readEnvironment(provider))
+    const reader = new Reader(options, yield* Environment.read)
     const { config, switchedOff } = resolve(reader, options)
     const [first, ...others] = reader.problems
     if (first === undefined) return config

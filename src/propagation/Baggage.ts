@@ -22,9 +22,9 @@
  * @see https://www.w3.org/TR/baggage/
  */
 import * as Context from "effect/Context"
+import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
-import * as Schema from "effect/Schema"
 import { trimWhitespace } from "./TraceState.ts"
 
 /** The most members that are read and sent. The specification asks for 64 at least (section 3.3.2). */
@@ -58,10 +58,10 @@ export const CurrentBaggage: Context.Reference<Baggage> = Context.Reference(
 )
 
 /** A name that can't be sent: names are tokens (RFC 7230, section 3.2.6). */
-export class BaggageKeyError extends Schema.TaggedError<BaggageKeyError>()("BaggageKeyError", {
+export class BaggageKeyError extends Data.TaggedError("BaggageKeyError")<{
   /** The name, cut at 64 characters. */
-  key: Schema.String
-}) {
+  readonly key: string
+}> {
   override get message(): string {
     return `Baggage key ${JSON.stringify(this.key)} is not accepted: use letters, digits and !#$%&'*+-.^_\`|~`
   }

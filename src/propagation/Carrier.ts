@@ -12,7 +12,6 @@
  * console.log(Carrier.replace(headers, ["traceparent"], {})) // {}
  * ```
  */
-import * as Headers from "effect/http/Headers"
 
 /**
  * Anything with names and values: a record (values may be strings, lists of strings, or bytes, as message brokers have
@@ -21,6 +20,13 @@ import * as Headers from "effect/http/Headers"
 export type Carrier = Readonly<Record<string, unknown>> | Iterable<readonly [string, unknown]>
 
 const utf8 = new TextDecoder()
+
+/**
+ * The brand of Effect's headers (`Headers.TypeId`), whose module every start would pay for.
+ *
+ * @internal
+ */
+export const headersBrand: symbol = Symbol.for("~effect/http/Headers")
 
 /** All values that stand under a name, in their order. Never throws: what can't be read is not there. */
 export const values = (carrier: Carrier, name: string): ReadonlyArray<string> => {
@@ -46,7 +52,7 @@ const read = (carrier: Carrier, name: string): ReadonlyArray<string> => {
     return found
   }
   // Effect's headers are in lower case already, and an HTTP server asks for a few names that are mostly absent.
-  if (Headers.isHeaders(carrier)) return found
+  if (headersBrand in carrier) return found
   for (const key of Object.keys(carrier)) {
     if (sameName(key, name)) add(found, carrier[key])
   }

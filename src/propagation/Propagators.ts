@@ -26,10 +26,10 @@
  * @see https://opentelemetry.io/docs/specs/otel/context/api-propagators/
  */
 import * as Context from "effect/Context"
+import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
 import * as Result from "effect/Result"
-import * as Schema from "effect/Schema"
 import * as Tracer from "effect/Tracer"
 import * as B3 from "./B3.ts"
 import * as Baggage from "./Baggage.ts"
@@ -139,10 +139,10 @@ export const b3multi: Propagator = {
 }
 
 /** A name that is no format. */
-export class UnknownPropagatorError extends Schema.TaggedError<UnknownPropagatorError>()("UnknownPropagatorError", {
+export class UnknownPropagatorError extends Data.TaggedError("UnknownPropagatorError")<{
   /** The name, cut at 64 characters. */
-  propagator: Schema.String
-}) {
+  readonly propagator: string
+}> {
   override get message(): string {
     return `Unknown propagator ${JSON.stringify(this.propagator)}: accepted are ${Object.keys(known).join(", ")} and none`
   }

@@ -17,7 +17,6 @@
  *
  * @see https://www.w3.org/TR/trace-context-2/
  */
-import * as OtelTracer from "@effect/opentelemetry/OtelTracer"
 import * as Context from "effect/Context"
 import * as Option from "effect/Option"
 import * as Tracer from "effect/Tracer"
@@ -107,12 +106,12 @@ export const toExternalSpan = (
 ): Tracer.ExternalSpan => {
   let annotations: Context.Context<never> = Context.add(
     more ?? Context.empty(),
-    OtelTracer.OtelTraceFlags,
+    SpanContext.OtelTraceFlags,
     context.traceFlags
   ) as Context.Context<never>
   const state = context.traceState === undefined ? undefined : TraceState.parse(context.traceState)
   if (state !== undefined) {
-    annotations = Context.add(annotations, OtelTracer.OtelTraceState, state) as Context.Context<never>
+    annotations = Context.add(annotations, SpanContext.OtelTraceState, state) as Context.Context<never>
   }
   return Tracer.externalSpan({
     traceId: context.traceId,

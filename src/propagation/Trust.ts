@@ -27,12 +27,12 @@
  * @see https://www.w3.org/TR/trace-context-2/#security-considerations
  */
 import * as Context from "effect/Context"
+import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as IpNetwork from "effect/net/IpNetwork"
 import * as NetAddress from "effect/net/NetAddress"
 import * as Result from "effect/Result"
-import * as Schema from "effect/Schema"
 
 /** Who sends a request. */
 export interface Caller {
@@ -64,11 +64,11 @@ export interface Options {
 }
 
 /** A network or a host that can't be read. */
-export class TrustError extends Schema.TaggedError<TrustError>()("TrustError", {
-  setting: Schema.Literals(["callers", "hosts"]),
+export class TrustError extends Data.TaggedError("TrustError")<{
+  readonly setting: "callers" | "hosts"
   /** The value, cut at 128 characters. */
-  value: Schema.String
-}) {
+  readonly value: string
+}> {
   override get message(): string {
     const accepted =
       this.setting === "callers"

@@ -20,7 +20,12 @@ export type Outcome =
       readonly unreachable: boolean
     }
   /** Never. */
-  | { readonly _tag: "Refused"; readonly message: string }
+  | {
+      readonly _tag: "Refused"
+      readonly message: string
+      /** Whether what it holds may be the reason, so that a part of it might be taken. */
+      readonly mayTakeParts: boolean
+    }
   /** Not this batch, says an exporter that has retries of its own. */
   | { readonly _tag: "Failed"; readonly message: string }
   /** Not in one piece. */
@@ -105,4 +110,40 @@ export class Batch<P> {
     this.payload = part.payload
     this.source = source
   }
+}
+
+/** Both halves of a batch of two spans or more, with how it has fared. Its source is settled when both are. */
+export const halvesOf = <P>(whole: Batch<P>, sink: Sink<P>): ReadonlyArray<Batch<P>> => {
+  const sources = whole.source === undefined ? undefined : sourcesOfHalves(whole.source, sink)
+  return sink.split(whole.payload as P).map((part, i) => {
+    const half = new Batch(whole.sequence, part, sources?.[i])
+    half.firstTriedAt = whole.firstTriedAt
+    half.attempts = whole.attempts
+    half.notBefore = whole.notBefore
+    half.lastFailedAt = whole.lastFailedAt
+    half.isSuspect = whole.isSuspect
+    return half
+  })
+}
+
+/** Read back with the whole, and settled, for the whole, with the second of them. */
+const sourcesOfHalves = <P>(whole: Source<P>, sink: Sink<P>): ReadonlyArray<Source<P>> => {
+  let left = 2
+  return [0, 1].map((half) => ({
+    origin: whole.origin,
+    get isLoadable() {
+      return whole.isLoadable
+    },
+    get isKept() {
+      return whole.isKept
+    },
+    load: async () => {
+      const payload = await whole.load()
+      return payload === undefined ? undefined : sink.split(payload)[half]!.payload
+    },
+    quarantine: (part) => whole.quarantine(part),
+    settled: () => {
+      if (--left === 0) whole.settled()
+    }
+  }))
 }

@@ -1,19 +1,21 @@
 /**
- * The last two stages, hold and send: batches wait in order, are sent a few at a time, and stay until they have been
- * taken, refused for good, or must give way to newer ones.
+ * The send stage: batches that wait (`BatchQueue`) are sent a few at a time, and stay until they have been taken, refused
+ * for good, or must give way to newer ones.
  *
  * Nothing is lost because it has to wait. After a failure that may pass, the batch keeps its place, and one batch at a
  * time is tried as a probe, with exponential backoff and jitter or when the server said. A batch that fails while
  * others pass is to blame itself: it waits by its own schedule and is cut in two, so that one bad span does not harm
  * the rest. A batch that has been tried for longer than its deadline is parked: tried once a minute at most.
  *
- * When memory is full the oldest batches give way, counted as `queue_full`; those that are in the spool too only leave
- * memory.
+ * A batch that is refused for good is dropped, as the specification demands. Where it is larger than a batch of the
+ * specification (512 spans) and what it holds may be the reason, it is first cut down to that: a bad span costs no more than
+ * if batches were no larger. A collector that refuses everything is not asked about every part again.
  *
  * @see https://opentelemetry.io/docs/specs/otlp/#failures-1
  * @internal
  */
-import { Batch, type Outcome, type Part, type Sink, type Source } from "./Batch.ts"
+import { Batch, halvesOf, type Outcome, type Part, type Sink, type Source } from "./Batch.ts"
+import { BatchQueue } from "./BatchQueue.ts"
 import { type Diagnostics, type DropReason, messageOf } from "./Diagnostics.ts"
 import { Endpoint } from "./Endpoint.ts"
 import type { Timing } from "./Timing.ts"
@@ -43,6 +45,10 @@ export interface DeliveryOptions<P> {
 }
 
 const parkedMillis = 60_000
+/** Spans of a batch that was refused for good, up to which it is not cut in two: a batch as the specification has it. */
+const refusedAsAWhole = 512
+/** Refusals in a row, from which on a collector is held to refuse whatever it is sent. */
+const refusesAll = 8
 
 interface Waiter {
   /** Everything up to here has to be settled. */
@@ -57,16 +63,14 @@ export class Delivery<P> {
   private readonly sink: Sink<P>
   private readonly diagnostics: Diagnostics
   private readonly timing: Timing
-  /** In order of sequence. */
-  private queue: Array<Batch<P>> = []
+  private readonly queue: BatchQueue<P>
   private readonly sending = new Set<Batch<P>>()
   private sequence = 0
-  private spans = 0
-  private bytes = 0
   private sendingSpans = 0
   private sendingBytes = 0
   private readonly waiters = new Set<Waiter>()
   private stopped = false
+  private refusals = 0
   private readonly endpoint: Endpoint
   private cancelTimer: (() => void) | undefined
   private timerAt = Infinity
@@ -76,17 +80,18 @@ export class Delivery<P> {
     this.sink = options.sink
     this.diagnostics = options.diagnostics
     this.timing = options.timing
+    this.queue = new BatchQueue({ ...options, sendingBytes: () => this.sendingBytes })
     this.endpoint = new Endpoint({ ...options, target: options.sink.target, waiting: () => this.waitingSpans })
   }
 
   /** Spans in memory that wait. */
   get queuedSpans(): number {
-    return this.spans
+    return this.queue.spans
   }
 
   /** Bytes in memory, of what waits and what is being sent. */
   get queuedBytes(): number {
-    return this.bytes + this.sendingBytes
+    return this.queue.bytes + this.sendingBytes
   }
 
   get inFlightSpans(): number {
@@ -94,23 +99,17 @@ export class Delivery<P> {
   }
 
   get parkedSpans(): number {
-    let count = 0
-    for (const batch of this.queue) if (batch.parked) count += batch.count
-    return count
+    return this.queue.count((batch) => batch.parked)
   }
 
   /** Spans that were tried and wait to be tried again, in memory or not. */
   get retryingSpans(): number {
-    let count = 0
-    for (const batch of this.queue) if (batch.firstTriedAt !== undefined) count += batch.count
-    return count
+    return this.queue.count((batch) => batch.firstTriedAt !== undefined)
   }
 
   /** Spans that wait or are being sent, in memory or not. */
   get waitingSpans(): number {
-    let count = this.sendingSpans
-    for (const batch of this.queue) count += batch.count
-    return count
+    return this.sendingSpans + this.queue.count(() => true)
   }
 
   get isEmpty(): boolean {
@@ -119,18 +118,14 @@ export class Delivery<P> {
 
   /** Takes a batch. With a source, memory is used only while there is room. */
   add(part: Part<P>, source?: Source<P> | undefined): void {
-    const batch = new Batch(this.sequence++, part, source)
-    if (source?.isLoadable === true && this.queuedBytes + part.bytes > this.options.maxBytes) batch.payload = undefined
-    this.queue.push(batch)
-    this.account(batch, 1)
-    this.makeRoom()
+    this.queue.add(new Batch(this.sequence++, part, source))
+    this.settleWaiters()
     this.pump()
   }
 
   /** Takes a batch that lies only in its source. */
   addStored(count: number, bytes: number, source: Source<P>): void {
-    const batch = new Batch<P>(this.sequence++, { payload: undefined as P, count, bytes }, source)
-    this.queue.push(batch)
+    this.queue.add(new Batch<P>(this.sequence++, { payload: undefined as P, count, bytes }, source))
     this.pump()
   }
 
@@ -139,16 +134,7 @@ export class Delivery<P> {
    * Those being sent stay.
    */
   forget(origin: unknown, reason: DropReason): number {
-    let count = 0
-    let tried = 0
-    this.queue = this.queue.filter((batch) => {
-      if (batch.source === undefined || batch.source.origin !== origin) return true
-      this.account(batch, -1)
-      count += batch.count
-      if (batch.firstTriedAt !== undefined) tried += batch.count
-      return false
-    })
-    this.diagnostics.drop(reason, count, tried)
+    const count = this.queue.forget(origin, reason)
     this.settleWaiters()
     return count
   }
@@ -175,7 +161,7 @@ export class Delivery<P> {
       const cancel = this.timing.after(timeoutMillis, () => waiter.resolve(this.settledUpTo(waiter.mark)), true)
       this.waiters.add(waiter)
       this.endpoint.hurry(now)
-      for (const batch of this.queue) if (!batch.parked) batch.notBefore = Math.min(batch.notBefore, now)
+      this.queue.hurry(now)
       this.pump()
     })
   }
@@ -193,55 +179,10 @@ export class Delivery<P> {
       if (batch.firstTriedAt !== undefined) tried += batch.count
     }
     this.diagnostics.drop("shutdown", lost, tried)
-    this.queue = []
-    this.spans = 0
-    this.bytes = 0
+    this.queue.clear()
     this.sink.close()
     for (const waiter of this.waiters) waiter.resolve(false)
     return lost
-  }
-
-  private account(batch: Batch<P>, sign: 1 | -1): void {
-    if (batch.payload === undefined) return
-    this.spans += sign * batch.count
-    this.bytes += sign * batch.bytes
-  }
-
-  private makeRoom(): void {
-    const { maxBytes, maxSpans } = this.options
-    if (this.spans <= maxSpans && this.queuedBytes <= maxBytes) return
-    let dropped = 0
-    let tried = 0
-    const kept: Array<Batch<P>> = []
-    for (const batch of this.queue) {
-      const full = this.spans > maxSpans || this.queuedBytes > maxBytes
-      const isAlone = this.spans === batch.count
-      if (!full || batch.payload === undefined || isAlone) {
-        // Alone it may stay, however large: it could never be sent otherwise.
-        kept.push(batch)
-        continue
-      }
-      this.account(batch, -1)
-      if (batch.source?.isLoadable === true) {
-        batch.payload = undefined
-        kept.push(batch)
-      } else {
-        dropped += batch.count
-        if (batch.firstTriedAt !== undefined) tried += batch.count
-        batch.source?.settled()
-      }
-    }
-    this.queue = kept
-    if (dropped > 0) {
-      this.diagnostics.drop("queue_full", dropped, tried)
-      this.diagnostics.sayRarely(
-        "queue_full",
-        "warn",
-        `OpenTelemetry export: ${this.options.waitsIn} is full, the oldest spans are dropped`,
-        () => ({ dropped: this.diagnostics.dropped.get("queue_full") ?? 0, queued: this.spans })
-      )
-    }
-    this.settleWaiters()
   }
 
   /** Sends what may be sent now, or sees to it that it is when it may. */
@@ -254,28 +195,11 @@ export class Delivery<P> {
       const now = this.timing.now()
       const wait = this.endpoint.waitMillis(now)
       if (wait > 0) return this.wake(wait)
-      const at = this.choose(now)
-      if (at < 0) {
-        let soonest = Infinity
-        for (const batch of this.queue) soonest = Math.min(soonest, batch.notBefore)
-        return this.wake(soonest - now)
-      }
-      const [batch] = this.queue.splice(at, 1)
-      void this.send(batch!).catch((error: unknown) => this.diagnostics.internal("send", error))
+      // As a probe that keeps failing, the one that was tried least: it need not be the collector that is to blame.
+      const batch = this.queue.take(now, this.endpoint.failures >= 3)
+      if (typeof batch === "number") return this.wake(batch)
+      void this.send(batch).catch((error: unknown) => this.diagnostics.internal("send", error))
     }
-  }
-
-  /** The first one whose time has come; as a probe that keeps failing, the one that was tried least. */
-  private choose(now: number): number {
-    if (this.endpoint.failures < 3) return this.queue.findIndex((batch) => batch.notBefore <= now)
-    let chosen = -1
-    const end = Math.min(this.queue.length, 64)
-    for (let i = 0; i < end; i++) {
-      const batch = this.queue[i]!
-      if (batch.notBefore > now) continue
-      if (chosen < 0 || batch.attempts < this.queue[chosen]!.attempts) chosen = i
-    }
-    return chosen
   }
 
   private wake(millis: number): void {
@@ -291,7 +215,6 @@ export class Delivery<P> {
   }
 
   private async send(batch: Batch<P>): Promise<void> {
-    this.account(batch, -1)
     this.sending.add(batch)
     this.sendingSpans += batch.count
     this.sendingBytes += batch.bytes
@@ -331,10 +254,14 @@ export class Delivery<P> {
     switch (outcome._tag) {
       case "Delivered":
         this.endpoint.answered()
+        this.refusals = 0
         this.delivered(batch, outcome.rejected, outcome.message)
         return batch.source?.settled()
       case "Refused":
         this.endpoint.answered()
+        this.refusals++
+        if (outcome.mayTakeParts && batch.count > refusedAsAWhole && this.refusals < refusesAll)
+          return this.halve(batch)
         this.lost(batch, "refused")
         this.diagnostics.failed(outcome.message)
         this.diagnostics.sayRarely(
@@ -412,29 +339,9 @@ export class Delivery<P> {
     batch.source?.settled()
   }
 
-  /** Puts both halves where the whole was. Its source is settled when both are. */
+  /** Puts both halves where the whole was. */
   private halve(batch: Batch<P>): void {
-    const parts = this.sink.split(batch.payload as P)
-    const sources = batch.source === undefined ? undefined : halvesOf(batch.source, this.sink)
-    const halves = parts.map((part, i) => {
-      const half = new Batch(batch.sequence, part, sources?.[i])
-      half.firstTriedAt = batch.firstTriedAt
-      half.attempts = batch.attempts
-      half.notBefore = batch.notBefore
-      half.lastFailedAt = batch.lastFailedAt
-      half.isSuspect = batch.isSuspect
-      return half
-    })
-    this.putBack(...halves)
-  }
-
-  private putBack(...batches: ReadonlyArray<Batch<P>>): void {
-    const sequence = batches[0]!.sequence
-    let at = this.queue.findIndex((other) => other.sequence > sequence)
-    if (at < 0) at = this.queue.length
-    this.queue.splice(at, 0, ...batches)
-    for (const batch of batches) this.account(batch, 1)
-    this.makeRoom()
+    this.queue.putBack(...halvesOf(batch, this.sink))
   }
 
   private failed(batch: Batch<P>, outcome: Extract<Outcome, { _tag: "Retry" }>): void {
@@ -446,41 +353,19 @@ export class Delivery<P> {
     if (now - (batch.firstTriedAt ?? now) >= this.options.deadlineMillis) batch.parked = true
     if (batch.isSuspect && !outcome.unreachable && outcome.afterMillis === undefined) {
       batch.notBefore = now + (batch.parked ? parkedMillis : this.endpoint.backoffMillis(batch.attempts))
-      return batch.count > 1 ? this.halve(batch) : this.putBack(batch)
+      return batch.count > 1 ? this.halve(batch) : this.queue.putBack(batch)
     }
-    this.putBack(batch)
+    this.queue.putBack(batch)
     this.endpoint.failed(outcome, this.waiters.size > 0)
     for (const waiter of this.waiters) if (waiter.onlyWhileReachable) waiter.resolve(this.settledUpTo(waiter.mark))
   }
 
   private settledUpTo(mark: number): boolean {
     for (const batch of this.sending) if (batch.sequence <= mark) return false
-    return this.queue.length === 0 || this.queue[0]!.sequence > mark
+    return this.queue.first > mark
   }
 
   private settleWaiters(): void {
     for (const waiter of this.waiters) if (this.settledUpTo(waiter.mark)) waiter.resolve(true)
   }
-}
-
-/** The sources of a batch's halves: read back with the whole, and settled, for the whole, with the second of them. */
-const halvesOf = <P>(whole: Source<P>, sink: Sink<P>): ReadonlyArray<Source<P>> => {
-  let left = 2
-  return [0, 1].map((half) => ({
-    origin: whole.origin,
-    get isLoadable() {
-      return whole.isLoadable
-    },
-    get isKept() {
-      return whole.isKept
-    },
-    load: async () => {
-      const payload = await whole.load()
-      return payload === undefined ? undefined : sink.split(payload)[half]!.payload
-    },
-    quarantine: (part) => whole.quarantine(part),
-    settled: () => {
-      if (--left === 0) whole.settled()
-    }
-  }))
 }

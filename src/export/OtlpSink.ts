@@ -92,13 +92,15 @@ export const publicUrl = (url: string): string => {
 }
 
 const retryable = new Set([429, 502, 503, 504])
+/** What a span may be to blame for; the others are about the address, the headers or the encoding. */
+const aboutContent = new Set([400, 422, 500])
 /** The OpenTelemetry Collector refuses a body beyond `max_request_body_size` with 400 and the words of Go's reader. */
 const tooLarge = /\b(?:body|message|request|payload) (?:is )?(?:too large|larger than)/i
 
 const outcomeOf = (answer: HttpAnswer, date: number, clean: Clean): Outcome => {
   if (answer._tag === "Failed") {
     return answer.code === "INVALID"
-      ? { _tag: "Refused", message: `the request cannot be made: ${answer.message}` }
+      ? { _tag: "Refused", message: `the request cannot be made: ${answer.message}`, mayTakeParts: false }
       : {
           _tag: "Retry",
           afterMillis: undefined,
@@ -123,7 +125,7 @@ const outcomeOf = (answer: HttpAnswer, date: number, clean: Clean): Outcome => {
     }
   }
   if (status === 413 || (status === 400 && tooLarge.test(said))) return { _tag: "TooLarge", message }
-  return { _tag: "Refused", message: message + hintFor(status) }
+  return { _tag: "Refused", message: message + hintFor(status), mayTakeParts: aboutContent.has(status) }
 }
 
 const hintFor = (status: number): string => {

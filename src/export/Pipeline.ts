@@ -42,12 +42,12 @@ import { json } from "./OtlpJson.ts"
 import { protobuf } from "./OtlpProtobuf.ts"
 import * as OtlpSink from "./OtlpSink.ts"
 import {
+  batchLimits,
   type BatchingOptions,
   checkEndpoint,
   checkNumbers,
   defaultExportTimeoutMillis,
   defaultMaxConcurrentExports,
-  defaultMaxExportBatchBytes,
   defaultMaxExportBatchSize,
   defaultMaxQueueBytes,
   defaultScheduleDelayMillis,
@@ -113,6 +113,7 @@ export const make = (options: PipelineOptions): Pipeline => {
   const spool = options.spool === undefined ? undefined : new Spool(options.spool, { diagnostics, timing })
   const concurrency = options.maxConcurrentExports ?? (spool === undefined ? defaultMaxConcurrentExports : 1)
   const maxBytes = options.maxQueueBytes ?? (spool === undefined ? defaultMaxQueueBytes : defaultSpooledQueueBytes)
+  const limits = batchLimits(options, maxBytes, spool?.segmentBytes)
   const encoding = options.protocol === "http/json" ? json : protobuf
   const sink = OtlpSink.make({
     url: options.endpoint,
@@ -144,8 +145,7 @@ export const make = (options: PipelineOptions): Pipeline => {
     encoding,
     resource: options.resource,
     scope: options.scope,
-    maxSpans: batchSize(options),
-    maxBytes: options.maxExportBatchBytes ?? defaultMaxExportBatchBytes,
+    ...limits,
     ...(spool === undefined
       ? { full: (part) => delivery.add(part) }
       : { record: spool.record, full: (part) => delivery.add(part, spool.seal(part)) })
@@ -154,12 +154,13 @@ export const make = (options: PipelineOptions): Pipeline => {
     encoding,
     resource: encoding.resource(options.resource),
     delivery,
-    maxSpans: batchSize(options),
-    maxBatchBytes: options.maxExportBatchBytes ?? defaultMaxExportBatchBytes
+    maxSpans: limits.maxSpans,
+    maxBatchBytes: limits.maxBytes
   })
   const { hostname, port, protocol } = new URL(options.endpoint)
   return assemble(options, {
     batcher,
+    maxBatchSpans: limits.maxSpans,
     delivery,
     diagnostics,
     timing,
@@ -203,9 +204,15 @@ export const fromExporter = (
     retryMaxMillis: 8_000,
     waitsIn: `memory (${Math.round(maxBytes / 1024 / 1024)} MiB)`
   })
-  const batcher = new ExporterSink.ReadableBatcher(options.toReadable, batchSize(options), (part) => delivery.add(part))
+  // The specification: a batch is never larger than the queue.
+  const maxBatchSpans = Math.min(
+    options.maxExportBatchSize ?? defaultMaxExportBatchSize,
+    options.maxQueueSize ?? Infinity
+  )
+  const batcher = new ExporterSink.ReadableBatcher(options.toReadable, maxBatchSpans, (part) => delivery.add(part))
   return assemble(options, {
     batcher,
+    maxBatchSpans,
     delivery,
     diagnostics,
     timing,
@@ -218,14 +225,11 @@ export const fromExporter = (
   })
 }
 
-/** The specification: a batch is never larger than the queue. */
-const batchSize = (options: BatchingOptions): number =>
-  Math.min(options.maxExportBatchSize ?? defaultMaxExportBatchSize, options.maxQueueSize ?? Infinity)
-
 const assemble = <P>(
   options: BatchingOptions,
   stages: {
     readonly batcher: Batcher | ExporterSink.ReadableBatcher
+    readonly maxBatchSpans: number
     readonly delivery: Delivery<P>
     readonly diagnostics: Diagnostics
     readonly timing: TimingModule.Timing
@@ -239,7 +243,7 @@ const assemble = <P>(
     diagnostics,
     timing,
     tail: options.tail,
-    maxSpans: batchSize(options),
+    maxSpans: stages.maxBatchSpans,
     scheduleDelayMillis: options.scheduleDelayMillis ?? defaultScheduleDelayMillis,
     everyTick: spool !== undefined
   })

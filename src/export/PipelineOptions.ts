@@ -34,12 +34,13 @@ import type { Timing } from "./Timing.ts"
 export const defaultTimeoutMillis = 10_000
 /** `OTEL_BSP_SCHEDULE_DELAY`. */
 export const defaultScheduleDelayMillis = 5_000
-/** `OTEL_BSP_MAX_EXPORT_BATCH_SIZE`. */
+/** `OTEL_BSP_MAX_EXPORT_BATCH_SIZE`, where batches are counted in spans: for a queue in spans, and for exporters in code. */
 export const defaultMaxExportBatchSize = 512
 /** `OTEL_BSP_EXPORT_TIMEOUT`. */
 export const defaultExportTimeoutMillis = 30_000
-/** Below what common receivers refuse. */
-export const defaultMaxExportBatchBytes = 1024 * 1024
+/** Some 5,000 ordinary spans. With its resource a request stays below the MiB that nginx takes where nobody says otherwise. */
+export const defaultMaxExportBatchBytes = 960 * 1024
+const leastBatchBytes = 16 * 1024
 /** A third of a million ordinary spans. */
 export const defaultMaxQueueBytes = 64 * 1024 * 1024
 /** Less where spans are on disk too. */
@@ -56,7 +57,11 @@ export interface BatchingOptions {
   readonly maxQueueSize?: number | undefined
   /** Bytes that may wait in memory, default 64 MiB (16 with a spool). The oldest batches give way. */
   readonly maxQueueBytes?: number | undefined
-  /** `OTEL_BSP_MAX_EXPORT_BATCH_SIZE`: spans of a batch, default 512. */
+  /**
+   * `OTEL_BSP_MAX_EXPORT_BATCH_SIZE`: spans of a batch. Default: no limit but the one in bytes, `maxExportBatchBytes`; 512
+   * where `maxQueueSize` is given, and for an exporter in code. (A request costs as much CPU as a hundred spans, so the
+   * specification's 512 spans a request make each span dearer by a fifth.)
+   */
   readonly maxExportBatchSize?: number | undefined
   /** `OTEL_BSP_SCHEDULE_DELAY`: how long a span waits for its batch to fill, default 5,000 ms. */
   readonly scheduleDelayMillis?: number | undefined
@@ -91,7 +96,10 @@ export interface PipelineOptions extends BatchingOptions {
   readonly resource: Resource
   /** Of spans that do not name their own. */
   readonly scope: InstrumentationScope
-  /** Bytes of a request's spans, before compression, default 1 MiB; halved when a collector answers 413. */
+  /**
+   * Bytes of a request's spans, before compression, default 960 KiB, but an eighth of `maxQueueBytes` and a file of the spool
+   * at most; halved when a collector answers 413.
+   */
   readonly maxExportBatchBytes?: number | undefined
   /** Requests at a time, default 4; 1 with a spool, so that order is kept. */
   readonly maxConcurrentExports?: number | undefined
@@ -100,6 +108,25 @@ export interface PipelineOptions extends BatchingOptions {
   readonly retryMaxMillis?: number | undefined
   /** Where spans wait on disk. Default: in memory only. */
   readonly spool?: SpoolOptions | undefined
+}
+
+/** How large a batch may become: in spans as the specification has it, never larger than the queue, and in bytes. */
+export const batchLimits = (
+  options: Pick<PipelineOptions, "maxQueueSize" | "maxExportBatchSize" | "maxExportBatchBytes">,
+  maxQueueBytes: number,
+  segmentBytes = Infinity
+): { readonly maxSpans: number; readonly maxBytes: number } => {
+  const { maxExportBatchBytes, maxExportBatchSize, maxQueueSize = Infinity } = options
+  return {
+    maxSpans: Math.min(
+      maxExportBatchSize ?? (maxQueueSize === Infinity ? Infinity : defaultMaxExportBatchSize),
+      maxQueueSize
+    ),
+    // What gives way gives way by the batch.
+    maxBytes:
+      maxExportBatchBytes ??
+      Math.min(defaultMaxExportBatchBytes, Math.max(leastBatchBytes, maxQueueBytes >> 3), segmentBytes)
+  }
 }
 
 /** An option that makes no sense. Its message names the option, the value and what is accepted. */

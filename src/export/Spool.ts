@@ -92,7 +92,8 @@ export class Spool {
   private readonly diagnostics: Diagnostics
   private readonly timing: Timing
   private readonly maxBytes: number
-  private readonly segmentBytes: number
+  /** Bytes of a file, and so of a batch, which lies in one. */
+  readonly segmentBytes: number
   private readonly quarantine: SpoolQuarantine
   private readonly disk: SpoolDisk
   private recovery: SpoolRecovery | undefined
@@ -100,9 +101,10 @@ export class Spool {
   private active: Segment | undefined
   /** In order of age: those that were taken over first. */
   private segments: Array<Segment> = []
-  /** Where the batch that fills begins, and whether all of it has been recorded. */
+  /** Where the batch that fills begins, whether all of it has been recorded, and how many spans of it. */
   private batchStart = 0
   private batchIsComplete = true
+  private batchCount = 0
   private othersBytes = 0
   private cancelHeartbeat: (() => void) | undefined
   private heartbeats = 0
@@ -136,7 +138,7 @@ export class Spool {
 
   /** Spans that have not been settled, of this process and those that it took over. */
   get spans(): number {
-    let count = 0
+    let count = this.batchCount
     for (const segment of this.segments) count += segment.unsettledSpans
     return count
   }
@@ -186,6 +188,7 @@ export class Spool {
       this.batchIsComplete = false
       return
     }
+    this.batchCount += count
     segment.addSpans(segment.scopeOf(scope), count, this.timing.date(), spans)
     this.disk.append(segment)
   }
@@ -195,8 +198,7 @@ export class Spool {
     const segment = this.active
     const from = this.batchStart
     const isComplete = this.batchIsComplete
-    this.batchStart = segment?.end ?? 0
-    this.batchIsComplete = true
+    this.beginBatch(segment?.end ?? 0)
     if (segment === undefined || segment.end === from) return undefined
     const entry: Entry = { from, to: segment.end, count: part.count, done: false }
     segment.entries.push(entry)
@@ -225,6 +227,12 @@ export class Spool {
       }
       await this.disk.leave()
     })
+  }
+
+  private beginBatch(start: number, isComplete = true): void {
+    this.batchStart = start
+    this.batchIsComplete = isComplete
+    this.batchCount = 0
   }
 
   private segmentFor(length: number): Segment | undefined {
@@ -285,7 +293,7 @@ export class Spool {
   private retire(segment: Segment): void {
     segment.sealed = true
     this.active = undefined
-    this.batchStart = 0
+    this.beginBatch(0, this.batchIsComplete)
     if (segment.entries.length === 0) this.discard(segment)
   }
 
@@ -301,8 +309,7 @@ export class Spool {
   private failed(segment: Segment): void {
     if (this.active !== segment) return
     this.active = undefined
-    this.batchStart = 0
-    this.batchIsComplete = false
+    this.beginBatch(0, false)
   }
 
   private async load(segment: Segment, entry: Entry): Promise<EncodedRequest | undefined> {
@@ -377,8 +384,7 @@ export class Spool {
     }
     this.segments = []
     this.active = undefined
-    this.batchStart = 0
-    this.batchIsComplete = false
+    this.beginBatch(0, false)
     this.disk.beginAnew()
   }
 

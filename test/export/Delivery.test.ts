@@ -177,7 +177,7 @@ describe("Delivery", () => {
 
   it("a refusal for good costs its own batch", async () => {
     const { delivery, diagnostics, said, timing } = start((names) =>
-      names.includes("bad") ? { _tag: "Refused", message: "HTTP 400" } : ok
+      names.includes("bad") ? { _tag: "Refused", message: "HTTP 400", mayTakeParts: true } : ok
     )
     for (const name of ["a", "bad", "b", "bad", "c"]) delivery.add(part(name))
     await timing.settle()
@@ -185,6 +185,20 @@ describe("Delivery", () => {
     expect(said.messages()).toEqual([
       "OpenTelemetry export: http://collector/v1/traces refused spans for good: HTTP 400"
     ])
+  })
+
+  it("a large batch that is refused for good is cut down to 512 spans, before it is given up", async () => {
+    const { delivery, diagnostics, said, sent, timing } = start(
+      (names) => (names.includes("bad") ? { _tag: "Refused", message: "HTTP 400", mayTakeParts: true } : ok),
+      { concurrency: 1, maxSpans: Infinity, maxBytes: Infinity }
+    )
+    const names = Array.from({ length: 2_000 }, (_, i) => (i === 700 ? "bad" : String(i)))
+    delivery.add(part(...names))
+    delivery.add(part("after"))
+    await timing.settle()
+    expect(sent.map((names) => names.length)).toEqual([2_000, 1_000, 500, 500, 1_000, 1])
+    expect([diagnostics.exported, diagnostics.dropped.get("refused")]).toEqual([1_501, 500])
+    expect(said.lines).toHaveLength(1)
   })
 
   it("halves what is too large, in order, and drops and names what is too large alone", async () => {
@@ -359,7 +373,7 @@ describe("Delivery", () => {
           names.length > 1
             ? { _tag: "TooLarge", message: "HTTP 413" }
             : names[0] === "bad"
-              ? { _tag: "Refused", message: "HTTP 400" }
+              ? { _tag: "Refused", message: "HTTP 400", mayTakeParts: true }
               : ok,
         { concurrency: 1 }
       )

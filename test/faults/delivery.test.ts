@@ -21,6 +21,7 @@ import {
 } from "../support/OtlpReceiver.ts"
 import { fakeTiming } from "../export/FakeTiming.ts"
 import { endSpans, makeEnded, namesOf } from "../export/support.ts"
+import type { PipelineOptions } from "../../src/export/Pipeline.ts"
 import { accountedFor, closeAfterEach, pipelineTo, receive, runChild, until } from "./support.ts"
 
 closeAfterEach()
@@ -194,13 +195,63 @@ describe("Delivery", () => {
     await receiver.spansReceived(1)
   })
 
-  it("a burst of 10,000 in one tick arrives whole", async () => {
+  it("a burst of 10,000 in one tick arrives whole, in as few requests as the limits allow", async () => {
     const receiver = await receive()
+    const text = "x".repeat(200)
+    const burst = async (options: Partial<PipelineOptions>) => {
+      receiver.requests.length = 0
+      const pipeline = pipelineTo(receiver, options)
+      for (let i = 0; i < 10_000; i++) {
+        pipeline.receiver.ended(makeEnded({ attributeKeys: ["text"], attributeValues: [text] }))
+      }
+      await pipeline.shutdown(10_000)
+      const spans = receiver.requests.map((request) => request.traces!.spans.length)
+      return { bytes: receiver.requests.map((request) => request.bytes), spans, total: spans.reduce((a, b) => a + b) }
+    }
+    const bySize = await burst({})
+    expect(bySize.total).toBe(10_000)
+    expect(Math.max(...bySize.bytes)).toBeLessThan(1024 * 1024)
+    expect(bySize.spans.length).toBe(Math.ceil(bySize.bytes.reduce((a, b) => a + b) / (960 * 1024)))
+    const counted = await burst({ maxExportBatchSize: 512 })
+    expect([counted.total, counted.spans.length, Math.max(...counted.spans)]).toEqual([10_000, 20, 512])
+    const queued = await burst({ maxQueueSize: 10_000 })
+    expect([queued.total, Math.max(...queued.spans)]).toEqual([10_000, 512])
+  })
+
+  it.each([400, 422, 500])("a span for which a large batch is refused with %i costs 512 at most", async (code) => {
+    const receiver = await receive()
+    receiver.answer(refusing("bad", code))
     const pipeline = pipelineTo(receiver)
-    endSpans(pipeline.receiver, ...namesOf("burst", 10_000))
-    await pipeline.shutdown(10_000)
-    expect(receiver.spanIds().size).toBe(10_000)
-    expect(Math.max(...receiver.requests.map((request) => request.traces!.spans.length))).toBeLessThanOrEqual(512)
+    endSpans(pipeline.receiver, ...namesOf("a", 3_000), "bad", ...namesOf("b", 2_000))
+    const { complete, dropped, exported } = await pipeline.flush(10_000)
+    expect([complete, exported + dropped]).toEqual([true, 5_001])
+    expect(dropped).toBeLessThanOrEqual(512)
+    expect(receiver.spanIds().size).toBe(exported)
+    expect(pipeline.status().dropped).toEqual({ refused: dropped })
+    expect(pipeline.said.lines.map(({ fields }) => fields)).toEqual([{ refused: dropped, refusedInAll: dropped }])
+  })
+
+  it("a large batch is not sent in parts for a refusal that is not about what it holds", async () => {
+    const receiver = await receive()
+    receiver.answer(status(401))
+    const pipeline = pipelineTo(receiver)
+    endSpans(pipeline.receiver, ...namesOf("a", 2_000))
+    expect(await pipeline.flush(10_000)).toMatchObject({ complete: true, exported: 0, dropped: 2_000 })
+    expect(receiver.requests).toHaveLength(1)
+  })
+
+  it("a collector that refuses everything is not asked about every part", async () => {
+    const receiver = await receive()
+    receiver.answer(status(400))
+    const pipeline = pipelineTo(receiver)
+    for (let i = 0; i < 10; i++) {
+      endSpans(pipeline.receiver, ...namesOf(String(i), 4_000))
+      expect(await pipeline.flush(10_000)).toMatchObject({ complete: true, exported: 0, dropped: 4_000 })
+    }
+    expect(receiver.requests.length).toBeLessThan(30)
+    receiver.answer(ok)
+    endSpans(pipeline.receiver, "after")
+    expect(await pipeline.flush(10_000)).toMatchObject({ complete: true, exported: 1, dropped: 0 })
   })
 
   it("an explicit queue size is kept, and what it costs is counted", async () => {

@@ -98,7 +98,11 @@ const makePipeline = (config: TelemetryConfig, options: OutputOptions): Pipeline
   const batching: Pipeline.BatchingOptions = {
     // The specification's default of 2,048 spans would lose most of a burst: where nobody asks for a number, bytes are the limit.
     maxQueueSize: config.sources.maxQueueSize.from === "default" ? undefined : config.maxQueueSize,
-    maxExportBatchSize: config.maxExportBatchSize,
+    // A request for every 512 spans would be a fifth of what a span costs: the same holds for batches.
+    maxExportBatchSize:
+      config.sources.maxExportBatchSize.from === "default" && config.sources.maxQueueSize.from === "default"
+        ? undefined
+        : config.maxExportBatchSize,
     scheduleDelayMillis: Duration.toMillis(config.scheduleDelay),
     exportTimeoutMillis: Duration.toMillis(config.exportTimeout),
     tail: tailOptions(config, options.keepRules),

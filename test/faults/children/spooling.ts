@@ -12,6 +12,7 @@ const pipeline = Pipeline.make({
   resource: { attributes: { "service.name": prefix } },
   scope: { name: "child" },
   spool: { directory },
+  maxExportBatchSize: 512,
   scheduleDelayMillis: 50,
   retryMinMillis: 20,
   retryMaxMillis: 100

@@ -2,8 +2,8 @@
  * The cache on Redis, through `@effect/platform-node`'s `NodeRedis` (the official `redis` client).
  *
  * The client keeps no queue of commands while it is disconnected: a dead Redis fails at once, and an application starts
- * without it; it connects in the background, again and again, and says so in the log once. The client's own timeout covers only the
- * wait to be written, so every command has our deadline around it.
+ * without it; it connects in the background, again and again. The log hears of it in one line, then once a minute, and once when
+ * Redis is back. The client's own timeout covers only the wait to be written, so every command has our deadline around it.
  *
  * Needs the packages `@effect/platform-node` and `redis`.
  *
@@ -21,19 +21,22 @@
  * ```
  */
 import type { NodeRedis as NodeRedisService } from "@effect/platform-node/NodeRedis"
-import * as Config from "effect/Config"
+import type * as Config from "effect/Config"
 import * as Context from "effect/Context"
 import * as Data from "effect/Data"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
+import { MinimumLogLevel } from "effect/References"
 import * as Schedule from "effect/Schedule"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { RedisError } from "effect/persistence/Redis"
+import { secret, sentence } from "../environment.ts"
 import { optionalPeer } from "../optionalPeer.ts"
 import {
   InvalidRequest,
@@ -46,6 +49,7 @@ import {
   fromConnection
 } from "../../operation/Reason.ts"
 import { Cache, type CacheCalls, type CacheOptions, make } from "./Cache.ts"
+import * as RedisWatch from "./RedisWatch.ts"
 
 /** Where Redis is. */
 export interface RedisOptions extends CacheOptions {
@@ -69,7 +73,7 @@ export class CacheConfigError extends Data.TaggedError("CacheConfigError")<{
   readonly problem: string
 }> {
   override get message(): string {
-    return `${this.setting}: ${this.problem}`
+    return sentence(this.setting, this.problem)
   }
 }
 
@@ -80,50 +84,71 @@ export class CacheConfigError extends Data.TaggedError("CacheConfigError")<{
 export const layer = (options: RedisOptions): Layer.Layer<Cache, CacheConfigError> =>
   Layer.effect(Cache, connect(options))
 
-/** The cache on the Redis that `REDIS_URL` names (default `redis://127.0.0.1:6379`). */
+/**
+ * The cache on the Redis that `REDIS_URL` names (default `redis://127.0.0.1:6379`). An empty variable counts as one that is not
+ * set.
+ */
 export const layerConfig = (options: CacheOptions = {}): Layer.Layer<Cache, CacheConfigError | Config.ConfigError> =>
-  Layer.unwrap(
-    Effect.map(Config.Redacted("REDIS_URL").pipe(Config.withDefault(Redacted.make("redis://127.0.0.1:6379"))), (url) =>
-      layer({ ...options, url })
-    )
-  )
+  Layer.unwrap(Effect.map(secret("REDIS_URL"), (url) => layer({ ...options, url: url ?? "redis://127.0.0.1:6379" })))
 
 const connect = Effect.fnUntraced(function* (options: RedisOptions) {
   const url = yield* checkedUrl(options.url)
   const scope = yield* Effect.scope
   const connectTimeout = Duration.fromInputUnsafe(options.connectTimeout ?? "2 seconds")
+  const watch = yield* RedisWatch.make(new URL(url).host)
   let connected: RedisClient | undefined
-  // A scope of its own for each try: a client that did not connect is gone before the next one is made.
-  const once = Effect.flatMap(Scope.fork(scope), (own) =>
-    Layer.buildWithScope(
-      NodeRedis.layer({
-        url,
-        disableOfflineQueue: true,
-        socket: { connectTimeout: Duration.toMillis(connectTimeout) }
-      }),
-      own
-    ).pipe(
-      Effect.flatMap((context) => {
-        const { client } = Context.get(context, NodeRedis.NodeRedis)
-        connected = client
-        return Scope.addFinalizer(own, closeWithin(client, "500 millis"))
-      }),
-      Effect.onError((cause) => Scope.close(own, Exit.failCause(cause)))
-    )
-  )
-  const first = yield* Effect.exit(Effect.timeout(once, connectTimeout))
-  if (first._tag === "Failure") {
-    yield* Effect.logWarning("Redis is away: the cache answers as unavailable until it connects").pipe(
-      Effect.annotateLogs({ "server.address": new URL(url).host })
-    )
+  // A client cannot be closed while it connects: it would wait for replies that may never come. So each try has a scope and a
+  // fiber of its own, which nobody interrupts; it is given up by taking its socket away, and the layer's scope takes over the
+  // client that is connected.
+  const once = Effect.uninterruptibleMask(
+    Effect.fnUntraced(function* (restore) {
+      const own = yield* Scope.make()
+      const giveUp = new AbortController()
+      const building = yield* Layer.buildWithScope(
+        NodeRedis.layer({
+          url,
+          disableOfflineQueue: true,
+          socket: { connectTimeout: Duration.toMillis(connectTimeout), signal: giveUp.signal }
+        }),
+        own
+      ).pipe(
+        Effect.onError((cause) => Scope.close(own, Exit.failCause(cause))),
+        // It warns of every try, with a stack. `watch` says it in fewer words.
+        Effect.provideService(MinimumLogLevel, "None"),
+        Effect.forkDetach
+      )
+      const tooLate = Effect.sleep(connectTimeout).pipe(
+        Effect.andThen(Effect.sync(() => giveUp.abort())),
+        Effect.andThen(Effect.never)
+      )
+      const context = yield* restore(Effect.raceFirst(Fiber.join(building), tooLate)).pipe(
+        Effect.onInterrupt(() => {
+          giveUp.abort()
+          return Effect.forkDetach(Effect.andThen(Fiber.await(building), Scope.close(own, Exit.void)))
+        })
+      )
+      const { client } = Context.get(context, NodeRedis.NodeRedis)
+      connected = client
+      let closing = false
+      client.on("error", (cause) => {
+        if (!closing) watch.lost(cause)
+      })
+      client.on("ready", watch.ready)
+      watch.ready()
+      const close = Effect.suspend(() => {
+        closing = true
+        return Effect.andThen(closeWithin(client, "500 millis"), Scope.close(own, Exit.void))
+      })
+      yield* Scope.addFinalizer(scope, close)
+    })
+  ).pipe(Effect.tapError((error) => Effect.sync(() => watch.lost(error))))
+  const first = yield* Effect.exit(once)
+  if (Exit.isFailure(first)) {
     const again = Schedule.exponential("500 millis").pipe(
       Schedule.modifyDelay(({ duration }) => Effect.succeed(Duration.min(duration, Duration.seconds(15)))),
       Schedule.jittered
     )
-    yield* Effect.retry(once, again).pipe(
-      Effect.andThen(Effect.logInfo("Redis is back: the cache is connected")),
-      Effect.forkIn(scope)
-    )
+    yield* Effect.forkIn(Effect.retry(once, again), scope)
   }
   return yield* make(
     calls(() => connected),

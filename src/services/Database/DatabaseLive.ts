@@ -30,15 +30,15 @@
  * ```
  */
 import type * as Pg from "@effect/sql-pg/PgClient"
-import * as Config from "effect/Config"
+import type * as Config from "effect/Config"
 import * as Data from "effect/Data"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Layer from "effect/Layer"
-import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import type { SqlClient } from "effect/sql/SqlClient"
 import type { SqlError } from "effect/sql/SqlError"
+import { integer, notSet, secret, sentence, text } from "../environment.ts"
 import { optionalPeer } from "../optionalPeer.ts"
 import type { TracedOptions } from "./TracedClient.ts"
 import { tracedPgClient } from "./PgTraced.ts"
@@ -64,7 +64,8 @@ export const layer = (options: DatabaseOptions): Layer.Layer<Pg.PgClient | SqlCl
 
 /**
  * The database that the environment names: `DATABASE_URL`, and for what it does not say, or in its place, `PGHOST`, `PGPORT`,
- * `PGDATABASE`, `PGUSER`, `PGPASSWORD`, `PGSSLMODE`, `PGAPPNAME` and `PGCONNECT_TIMEOUT` (seconds). Options win.
+ * `PGDATABASE`, `PGUSER`, `PGPASSWORD`, `PGSSLMODE`, `PGAPPNAME` and `PGCONNECT_TIMEOUT` (seconds). Options win. An empty
+ * variable counts as one that is not set.
  *
  * @see https://www.postgresql.org/docs/current/libpq-envars.html
  */
@@ -83,7 +84,7 @@ export const layerConfig = (
       ) {
         return yield* new DatabaseConfigError({
           setting: "DATABASE_URL",
-          message: `DATABASE_URL is not set; expected ${acceptedUrl}, or PGHOST and PGDATABASE`
+          message: sentence("DATABASE_URL", notSet(`${acceptedUrl}, or PGHOST and PGDATABASE`))
         })
       }
       const [setting, url] = options.url === undefined ? ["DATABASE_URL", environment.url] : ["url", options.url]
@@ -130,10 +131,10 @@ const readUrl = (
     if (port !== undefined && !isPort(port)) return refuse("its port is not one")
     const parsed: ParsedUrl = {
       url: typeof input === "string" ? Redacted.make(raw) : input,
-      host: query("host") ?? text(url.hostname.replace(/^\[(.*)\]$/, "$1")),
+      host: query("host") ?? part(url.hostname.replace(/^\[(.*)\]$/, "$1")),
       port: port === undefined ? undefined : Number(port),
-      database: query("dbname") ?? text(url.pathname.slice(1)),
-      username: query("user") ?? text(url.username),
+      database: query("dbname") ?? part(url.pathname.slice(1)),
+      username: query("user") ?? part(url.username),
       hasPassword: url.password !== "" || query("password") !== undefined,
       sslMode: query("sslmode"),
       applicationName: query("application_name"),
@@ -146,7 +147,7 @@ const readUrl = (
   }
 }
 
-const text = (encoded: string): string | undefined => (encoded === "" ? undefined : decodeURIComponent(encoded))
+const part = (encoded: string): string | undefined => (encoded === "" ? undefined : decodeURIComponent(encoded))
 
 const isPort = (value: string): boolean => /^\d{1,5}$/.test(value) && Number(value) >= 1 && Number(value) <= 65_535
 
@@ -178,21 +179,33 @@ const sslOf = (mode: string): DatabaseOptions => {
   }
 }
 
-const optional = <A>(config: Config.Config<A>): Effect.Effect<A | undefined, Config.ConfigError> =>
-  Effect.map(Config.option(config), Option.getOrUndefined)
+const readInteger = (setting: string, least: number, most: number, what: string) =>
+  Effect.flatMap(text(setting), (value): Effect.Effect<number | undefined, DatabaseConfigError> => {
+    const read = value === undefined ? undefined : integer(value, least, most, what)
+    return typeof read === "string"
+      ? Effect.fail(new DatabaseConfigError({ setting, message: sentence(setting, read) }))
+      : Effect.succeed(read)
+  })
 
 const readEnvironment = Effect.gen(function* () {
-  const seconds = yield* optional(Config.Int("PGCONNECT_TIMEOUT"))
+  // Beyond that a timer of Node fires at once.
+  const longest = 2_147_483
+  const seconds = yield* readInteger(
+    "PGCONNECT_TIMEOUT",
+    -longest,
+    longest,
+    `seconds, at most ${longest}; 0 for no limit`
+  )
   return {
-    url: yield* optional(Config.Redacted("DATABASE_URL")),
-    host: yield* optional(Config.NonEmptyString("PGHOST")),
-    port: yield* optional(Config.Port("PGPORT")),
-    database: yield* optional(Config.NonEmptyString("PGDATABASE")),
-    username: yield* optional(Config.NonEmptyString("PGUSER")),
-    password: yield* optional(Config.Redacted("PGPASSWORD")),
-    applicationName: yield* optional(Config.NonEmptyString("PGAPPNAME")),
+    url: yield* secret("DATABASE_URL"),
+    host: yield* text("PGHOST"),
+    port: yield* readInteger("PGPORT", 1, 65_535, "a port, from 1 to 65535"),
+    database: yield* text("PGDATABASE"),
+    username: yield* text("PGUSER"),
+    password: yield* secret("PGPASSWORD"),
+    applicationName: yield* text("PGAPPNAME"),
     connectTimeout: seconds === undefined ? undefined : seconds > 0 ? Duration.seconds(seconds) : Duration.infinity,
-    sslMode: yield* optional(Config.NonEmptyString("PGSSLMODE"))
+    sslMode: yield* text("PGSSLMODE")
   }
 })
 

@@ -48,7 +48,7 @@
  * @see https://gorse.io/docs/api/restful-api.html
  */
 import * as Clock from "effect/Clock"
-import * as Config from "effect/Config"
+import type * as Config from "effect/Config"
 import * as Data from "effect/Data"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -65,6 +65,7 @@ import * as Schema from "effect/Schema"
 import * as HttpClient from "../../http/HttpClient.ts"
 import { Decode, fromConnection, fromStatus, InvalidRequest, RateLimited, type Reason } from "../../operation/Reason.ts"
 import { baseUrl } from "../baseUrl.ts"
+import { secret, sentence, text } from "../environment.ts"
 import { type Feedback, Gorse, type GorseCalls, type GorseOptions, make, Scored } from "./Gorse.ts"
 import { DEFAULT_COUNT, type ItemDetails, type ItemPage, type Page, rfc3339, type UserDetails } from "./GorseInput.ts"
 
@@ -89,7 +90,7 @@ export class GorseConfigError extends Data.TaggedError("GorseConfigError")<{
   readonly problem: string
 }> {
   override get message(): string {
-    return `${this.setting}: ${this.problem}`
+    return sentence(this.setting, this.problem)
   }
 }
 
@@ -124,18 +125,18 @@ export const layerHttpClient = (options: GorseLiveOptions): Layer.Layer<Gorse, G
     })
   )
 
-/** Gorse as `GORSE_URL` (default `http://127.0.0.1:8088`) and `GORSE_API_KEY` (default: none) say. */
+/**
+ * Gorse as `GORSE_URL` (default `http://127.0.0.1:8088`) and `GORSE_API_KEY` (default: none) say. An empty variable counts as
+ * one that is not set.
+ */
 export const layerConfig = (
   options: GorseConfigOptions = {}
 ): Layer.Layer<Gorse, GorseConfigError | Config.ConfigError> =>
   Layer.unwrap(
-    Effect.map(
-      Config.all({
-        url: Config.NonEmptyString("GORSE_URL").pipe(Config.withDefault("http://127.0.0.1:8088")),
-        apiKey: Config.option(Config.Redacted("GORSE_API_KEY"))
-      }),
-      ({ apiKey, url }) => layer({ ...options, url, apiKey: Option.getOrUndefined(apiKey) })
-    )
+    Effect.gen(function* () {
+      const url = (yield* text("GORSE_URL")) ?? "http://127.0.0.1:8088"
+      return layer({ ...options, url, apiKey: yield* secret("GORSE_API_KEY") })
+    })
   )
 
 interface Server {

@@ -3,12 +3,12 @@
  *
  * @internal
  */
-import * as Config from "effect/Config"
+import type * as Config from "effect/Config"
 import * as Data from "effect/Data"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
+import { boolean, notSet, secret, sentence, text } from "../environment.ts"
 import type { StorageOptions } from "./Storage.ts"
 
 /** A setting of the storage that is missing or not accepted. Never shows a secret. */
@@ -90,33 +90,30 @@ export const fromEnvironment = (
   options: Partial<S3Options>
 ): Effect.Effect<S3Options, StorageConfigError | Config.ConfigError> =>
   Effect.gen(function* () {
-    const read = <A>(config: Config.Config<A>) => Effect.map(Config.option(config), Option.getOrUndefined)
-    const bucket = options.bucket ?? (yield* read(Config.String(variables.bucket)))
-    if (bucket === undefined || bucket === "") {
-      const message = `${variables.bucket} is not set; expected the name of a bucket`
-      return yield* new StorageConfigError({ setting: variables.bucket, message })
-    }
+    const bucket = options.bucket ?? (yield* text(variables.bucket))
+    if (bucket === undefined) return yield* refused(variables.bucket, notSet("the name of a bucket"))
+    const pathStyle = "S3_FORCE_PATH_STYLE"
+    const asked = options.forcePathStyle ?? (yield* text(pathStyle))
+    const forcePathStyle = typeof asked === "string" ? boolean(asked) : asked
+    if (typeof forcePathStyle === "string") return yield* refused(pathStyle, forcePathStyle)
     return {
       ...options,
       bucket,
-      endpoint: options.endpoint ?? text(yield* read(Config.String(variables.endpoint))),
-      region: options.region ?? text(yield* read(Config.String(variables.region))),
+      endpoint: options.endpoint ?? (yield* text(variables.endpoint)),
+      region: options.region ?? (yield* text(variables.region)),
       credentials: options.credentials ?? (yield* environmentCredentials),
-      forcePathStyle: options.forcePathStyle ?? (yield* read(Config.Boolean("S3_FORCE_PATH_STYLE")))
+      forcePathStyle
     }
   })
 
-const text = (value: string | undefined): string | undefined => (value === "" ? undefined : value)
+const refused = (setting: string, problem: string): StorageConfigError =>
+  new StorageConfigError({ setting, message: sentence(setting, problem) })
 
 /** Neither key: the SDK looks elsewhere. One without the other is a mistake. */
 const environmentCredentials = Effect.gen(function* () {
-  const read = (name: string) =>
-    Effect.map(Config.option(Config.Redacted(name)), (value) =>
-      Option.getOrUndefined(Option.filter(value, (secret) => Redacted.value(secret) !== ""))
-    )
-  const accessKeyId = yield* read(variables.accessKeyId)
-  const secretAccessKey = yield* read(variables.secretAccessKey)
-  const sessionToken = yield* read(variables.sessionToken)
+  const accessKeyId = yield* secret(variables.accessKeyId)
+  const secretAccessKey = yield* secret(variables.secretAccessKey)
+  const sessionToken = yield* secret(variables.sessionToken)
   if (accessKeyId !== undefined && secretAccessKey !== undefined) {
     return { accessKeyId: Redacted.value(accessKeyId), secretAccessKey, sessionToken }
   }
@@ -125,20 +122,15 @@ const environmentCredentials = Effect.gen(function* () {
     accessKeyId === undefined
       ? [variables.accessKeyId, variables.secretAccessKey]
       : [variables.secretAccessKey, variables.accessKeyId]
-  return yield* new StorageConfigError({
-    setting,
-    message: `${setting} is not set, but ${other} is; expected both or neither`
-  })
+  return yield* refused(setting, `is not set, but ${other} is; expected both or neither`)
 })
 
 /** Checks options. */
 export const check = (options: S3Options, names: Names = optionNames): Effect.Effect<S3Settings, StorageConfigError> =>
   Effect.gen(function* () {
-    const refuse = (setting: string, what: string) =>
-      new StorageConfigError({ setting, message: `${setting}: ${what}` })
     const { bucket, endpoint } = options
     if (!/^[A-Za-z0-9][A-Za-z0-9._-]{1,253}[A-Za-z0-9]$/.test(bucket)) {
-      return yield* refuse(
+      return yield* refused(
         names.bucket,
         `${JSON.stringify(bucket)} is not the name of a bucket; expected letters, digits, "." and "-"`
       )
@@ -147,31 +139,34 @@ export const check = (options: S3Options, names: Names = optionNames): Effect.Ef
       const url = URL.parse(endpoint)
       const accepted = "expected http://host:port or https://host:port"
       // Nothing of the URL is shown: it may have a password in it.
-      if (url === null) return yield* refuse(names.endpoint, `not a URL; ${accepted}`)
+      if (url === null) return yield* refused(names.endpoint, `not a URL; ${accepted}`)
       if (url.protocol !== "http:" && url.protocol !== "https:") {
-        return yield* refuse(names.endpoint, `the scheme ${url.protocol} is not accepted; ${accepted}`)
+        return yield* refused(names.endpoint, `the scheme ${url.protocol} is not accepted; ${accepted}`)
       }
       if (url.username !== "" || url.password !== "" || url.search !== "" || url.hash !== "") {
-        return yield* refuse(names.endpoint, `credentials, a query or a fragment have no place in it; ${accepted}`)
+        return yield* refused(names.endpoint, `credentials, a query or a fragment have no place in it; ${accepted}`)
       }
     }
     const region = options.region ?? (endpoint === undefined ? undefined : "us-east-1")
     if (region === undefined) {
-      return yield* refuse(names.region, `not set; expected a region such as eu-central-1, or ${names.endpoint}`)
+      return yield* refused(names.region, `is not set; expected a region such as eu-central-1, or ${names.endpoint}`)
     }
     if (!/^[A-Za-z0-9][A-Za-z0-9-]{0,62}$/.test(region)) {
-      return yield* refuse(names.region, `${JSON.stringify(region)} is not a region; expected one such as eu-central-1`)
+      return yield* refused(
+        names.region,
+        `${JSON.stringify(region)} is not a region; expected one such as eu-central-1`
+      )
     }
     const partSize = options.upload?.partSize ?? MIN_PART_SIZE
     const concurrency = options.upload?.concurrency ?? 4
     if (!Number.isInteger(partSize) || partSize < MIN_PART_SIZE || partSize > 5 * 1024 ** 3) {
-      return yield* refuse(
+      return yield* refused(
         "upload.partSize",
         `${partSize} is not accepted; expected bytes, from 5 MiB (${MIN_PART_SIZE}) to 5 GiB`
       )
     }
     if (!Number.isInteger(concurrency) || concurrency < 1 || concurrency > 32) {
-      return yield* refuse("upload.concurrency", `${concurrency} is not accepted; expected an integer from 1 to 32`)
+      return yield* refused("upload.concurrency", `${concurrency} is not accepted; expected an integer from 1 to 32`)
     }
     return {
       bucket,
@@ -197,10 +192,9 @@ const checkedCredentials = (given: S3Credentials | undefined, names: Names) =>
     }
     for (const [part, value] of Object.entries(credentials)) {
       const setting = names[part as keyof typeof credentials]
-      if (value === "") return yield* new StorageConfigError({ setting, message: `${setting} is empty` })
+      if (value === "") return yield* refused(setting, "is empty; expected the key")
       if (/[^\x21-\x7e]/.test(value)) {
-        const message = `${setting} has white space or characters beyond ASCII in it; expected the key alone`
-        return yield* new StorageConfigError({ setting, message })
+        return yield* refused(setting, "has white space or characters beyond ASCII in it; expected the key alone")
       }
     }
     return credentials

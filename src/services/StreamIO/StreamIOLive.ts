@@ -54,7 +54,7 @@
  * @see https://getstream.io/activity-feeds/docs/node/
  */
 import * as Clock from "effect/Clock"
-import * as Config from "effect/Config"
+import type * as Config from "effect/Config"
 import * as Data from "effect/Data"
 import * as DateTime from "effect/DateTime"
 import * as Duration from "effect/Duration"
@@ -69,6 +69,7 @@ import type { StreamClient as Client } from "@stream-io/node-sdk"
 import * as FetchSpans from "../../http/FetchSpans.ts"
 import { type Reason, Timeout } from "../../operation/Reason.ts"
 import { baseUrl } from "../baseUrl.ts"
+import { notSet, secret, sentence, text } from "../environment.ts"
 import { optionalPeer } from "../optionalPeer.ts"
 import { defaultTimeout, make, StreamIO, type StreamIOCalls, type StreamIOOptions, Token } from "./StreamIO.ts"
 import {
@@ -104,7 +105,7 @@ export class StreamIOConfigError extends Data.TaggedError("StreamIOConfigError")
   readonly problem: string
 }> {
   override get message(): string {
-    return `${this.setting}: ${this.problem}`
+    return sentence(this.setting, this.problem)
   }
 }
 
@@ -126,21 +127,26 @@ export const layer = (options: StreamIOLiveOptions): Layer.Layer<StreamIO, Strea
     })
   )
 
-/** Stream, with `STREAM_API_KEY`, `STREAM_API_SECRET` and, for tests, `STREAM_BASE_URL`. */
+/**
+ * Stream, with `STREAM_API_KEY`, `STREAM_API_SECRET` and, for tests, `STREAM_BASE_URL`. An empty variable counts as one that
+ * is not set.
+ */
 export const layerConfig = (
   options: StreamIOOptions = {}
 ): Layer.Layer<StreamIO, StreamIOConfigError | Config.ConfigError> =>
   Layer.unwrap(
-    Effect.map(
-      Config.all({
-        apiKey: Config.NonEmptyString("STREAM_API_KEY"),
-        apiSecret: Config.Redacted("STREAM_API_SECRET"),
-        baseUrl: Config.option(Config.NonEmptyString("STREAM_BASE_URL"))
-      }),
-      ({ apiKey, apiSecret, baseUrl }) =>
-        layer({ ...options, apiKey, apiSecret, baseUrl: Option.getOrUndefined(baseUrl) })
-    )
+    Effect.gen(function* () {
+      const missing = (setting: StreamIOConfigError["setting"]) =>
+        new StreamIOConfigError({ setting, problem: notSet(`what ${dashboard}`) })
+      const apiKey = yield* text("STREAM_API_KEY")
+      if (apiKey === undefined) return yield* missing("STREAM_API_KEY")
+      const apiSecret = yield* secret("STREAM_API_SECRET")
+      if (apiSecret === undefined) return yield* missing("STREAM_API_SECRET")
+      return layer({ ...options, apiKey, apiSecret, baseUrl: yield* text("STREAM_BASE_URL") })
+    })
   )
+
+const dashboard = "Stream's dashboard shows"
 
 const checkedKey = (
   setting: "STREAM_API_KEY" | "STREAM_API_SECRET",
@@ -151,7 +157,7 @@ const checkedKey = (
     ? Effect.succeed(key)
     : new StreamIOConfigError({
         setting,
-        problem: `${key === "" ? "is empty" : "has white space or characters beyond ASCII"}; expected what Stream's dashboard shows`
+        problem: `${key === "" ? "is empty" : "has white space or characters beyond ASCII"}; expected what ${dashboard}`
       })
 }
 

@@ -5,7 +5,9 @@ import * as ConfigProvider from "effect/ConfigProvider"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
+import * as Logger from "effect/Logger"
 import * as Option from "effect/Option"
+import * as References from "effect/References"
 import { ErrorReply, SimpleError, SocketClosedUnexpectedlyError, ClientOfflineError } from "redis"
 import { Cache } from "../../../src/services/Cache/Cache.ts"
 import * as CacheLive from "../../../src/services/Cache/CacheLive.ts"
@@ -144,6 +146,74 @@ describe("CacheLive", () => {
         })
       })
     )
+  )
+
+  it.live("a Redis that accepts connections and says nothing holds up neither the start nor the end", () =>
+    Effect.gen(function* () {
+      const sockets = new Set<Socket>()
+      let accepted = 0
+      const server = createServer((socket) => {
+        accepted++
+        sockets.add(socket)
+        socket.on("error", () => {}).on("close", () => sockets.delete(socket))
+        socket.resume()
+      })
+      yield* Effect.callback<void>((resume) => void server.listen(0, "127.0.0.1", () => resume(Effect.void)))
+      const url = `redis://127.0.0.1:${(server.address() as AddressInfo).port}`
+      const failure = yield* Effect.flatMap(Cache, (cache) =>
+        // Long enough for another try, so that its connection is seen to be given up too.
+        Effect.andThen(
+          Effect.sync(() => accepted).pipe(Effect.delay("20 millis"), Effect.repeat({ until: (count) => count > 1 })),
+          Effect.flip(cache.get({ key: "a" }))
+        )
+      ).pipe(
+        Effect.provide([
+          CacheLive.layer({ url, connectTimeout: "50 millis", retry: { attempts: 1 } }),
+          TestTelemetry.layer()
+        ])
+      )
+      assert.strictEqual(failure.reason._tag, "Unavailable")
+      yield* Effect.sync(() => sockets.size).pipe(
+        Effect.delay("10 millis"),
+        Effect.repeat({ until: (count) => count === 0 })
+      )
+      server.close()
+    })
+  )
+
+  it.live("the log hears once of a connection that is lost, and once of one that is back", () =>
+    Effect.gen(function* () {
+      const logged: Array<readonly [string, string, unknown]> = []
+      const logger = Logger.make(({ fiber, logLevel, message }) => {
+        logged.push([logLevel, String(message), fiber.getRef(References.CurrentLogAnnotations)])
+      })
+      let away = true
+      // Commands are answered while Redis is there; every connection is cut while it is away.
+      const { url } = yield* respServer((_, socket) => (away ? socket.destroy() : socket.write("+PONG\r\n")))
+      yield* Effect.gen(function* () {
+        const cache = yield* Cache
+        for (let i = 0; i < 3; i++) yield* Effect.ignore(cache.ping()).pipe(Effect.delay("300 millis"))
+        away = false
+        yield* Effect.ignore(cache.ping()).pipe(Effect.delay("300 millis"))
+      }).pipe(
+        Effect.provide(
+          CacheLive.layer({ url, circuit: false, retry: { attempts: 1 } }).pipe(
+            Layer.provideMerge(Logger.layer([logger]))
+          )
+        )
+      )
+      assert.deepStrictEqual(
+        logged.map(([level, message]) => [level, message]),
+        [
+          ["Warn", "Redis is away: the cache answers as unavailable until it connects"],
+          ["Info", "Redis is back: the cache is connected"]
+        ]
+      )
+      assert.deepStrictEqual(logged[0]![2], {
+        "server.address": new URL(url).host,
+        "error.type": "SocketClosedUnexpectedlyError"
+      })
+    })
   )
 
   it.effect("a URL that is none is named without its secret", () =>

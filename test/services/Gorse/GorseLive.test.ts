@@ -291,7 +291,7 @@ describe("GorseLive, configuration", () => {
     Effect.gen(function* () {
       const exit = yield* build({ GORSE_API_KEY: "hunter2\n" })
       assert(Exit.isFailure(exit))
-      assert.include(String(exit.cause), "GORSE_API_KEY: has white space")
+      assert.include(String(exit.cause), "GORSE_API_KEY has white space")
       assert.notInclude(String(exit.cause) + JSON.stringify(exit.cause), "hunter2")
     })
   )

@@ -44,7 +44,7 @@ describe("SearchOpenSearch", () => {
       assert.match(yield* problem({ OPENSEARCH_URL: "u:s3cret" }), /^OPENSEARCH_URL: (?!.*s3cret)/)
       assert.match(
         yield* problem({ OPENSEARCH_URL: "http://h", OPENSEARCH_USERNAME: "u" }),
-        /^OPENSEARCH_PASSWORD: is missing/
+        /^OPENSEARCH_PASSWORD is missing/
       )
     })
   )

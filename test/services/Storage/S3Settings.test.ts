@@ -34,7 +34,7 @@ describe("StorageLive: its settings", () => {
     ],
     [{ ...good, S3_ENDPOINT: "nothing" }, "S3_ENDPOINT: not a URL"],
     [{ ...good, S3_ENDPOINT: "https://user:hunter2@s3.example" }, "S3_ENDPOINT: credentials"],
-    [withoutEndpoint, "AWS_REGION: not set"],
+    [withoutEndpoint, "AWS_REGION is not set"],
     [{ ...good, AWS_REGION: "Frankfurt am Main" }, 'AWS_REGION: "Frankfurt am Main" is not a region'],
     [withoutSecret, "AWS_SECRET_ACCESS_KEY is not set, but AWS_ACCESS_KEY_ID is"],
     [withoutId, "AWS_ACCESS_KEY_ID is not set, but AWS_SECRET_ACCESS_KEY is"],

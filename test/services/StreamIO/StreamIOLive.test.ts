@@ -356,7 +356,7 @@ describe("StreamIOLive, configuration", () => {
     [{ ...keys, STREAM_API_SECRET: "" }, "STREAM_API_SECRET"],
     [
       { ...keys, STREAM_API_SECRET: `${secret}\n` },
-      "STREAM_API_SECRET: has white space or characters beyond ASCII; expected"
+      "STREAM_API_SECRET has white space or characters beyond ASCII; expected"
     ],
     [{ ...keys, STREAM_BASE_URL: "hunter2" }, "STREAM_BASE_URL: not a URL; expected http://host:port"],
     [{ ...keys, STREAM_BASE_URL: "ftp://x" }, "STREAM_BASE_URL: not a URL of HTTP; expected http://host:port"]

@@ -3,12 +3,12 @@
  *
  * @internal
  */
-import * as Config from "effect/Config"
+import type * as Config from "effect/Config"
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
-import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import type { ConnectionOptions } from "node:tls"
+import { notSet, secret as secretVariable, sentence, text } from "../../environment.ts"
 
 /** A setting of the search that is not accepted, or that contradicts another one. Shows no secrets. */
 export class SearchConfigError extends Data.TaggedError("SearchConfigError")<{
@@ -17,7 +17,7 @@ export class SearchConfigError extends Data.TaggedError("SearchConfigError")<{
   readonly problem: string
 }> {
   override get message(): string {
-    return `${this.setting}: ${this.problem}`
+    return sentence(this.setting, this.problem)
   }
 }
 
@@ -49,12 +49,14 @@ const decoded = (text: string): string | undefined => {
   }
 }
 
+const acceptedUrl = "http://host:9200 or https://host, several with commas between"
+
 /** Reads what the options say. `prefix` is that of the variables which stand for them: `ELASTICSEARCH`. */
 export const nodesOf = (prefix: string, options: NodeOptions): Effect.Effect<Nodes, SearchConfigError> =>
   Effect.suspend(() => {
     const fail = (name: string, problem: string) =>
       Effect.fail(new SearchConfigError({ setting: `${prefix}_${name}`, problem }))
-    const accepted = "expected http://host:9200 or https://host, several with commas between"
+    const accepted = `expected ${acceptedUrl}`
     const given = typeof options.url === "string" || Redacted.isRedacted(options.url) ? [options.url] : options.url
     const texts = given.flatMap((one) => secret(one).split(",")).map((text) => text.trim())
     const urls: Array<URL> = []
@@ -96,32 +98,29 @@ export const nodesOf = (prefix: string, options: NodeOptions): Effect.Effect<Nod
     return Effect.succeed({ urls, basic: { username, password: secret(password) } })
   })
 
-/** An optional variable; an empty one is as good as none. */
-const optional = (name: string): Config.Config<Redacted.Redacted | undefined> =>
-  Config.map(Config.option(Config.Redacted(name)), (found) =>
-    Option.isSome(found) && Redacted.value(found.value) !== "" ? found.value : undefined
-  )
-
-/** `{prefix}_URL`, which has to be there, `{prefix}_USERNAME`, `{prefix}_PASSWORD` and `{prefix}_API_KEY`. */
+/**
+ * `{prefix}_URL`, which has to be there, `{prefix}_USERNAME`, `{prefix}_PASSWORD` and `{prefix}_API_KEY`. An empty one counts as
+ * not set.
+ */
 export const environment = (
   prefix: string
-): Config.Config<{
-  readonly url: Redacted.Redacted
-  readonly username: string | undefined
-  readonly password: Redacted.Redacted | undefined
-  readonly apiKey: Redacted.Redacted | undefined
-}> =>
-  Config.map(
-    Config.all([
-      Config.Redacted(`${prefix}_URL`),
-      optional(`${prefix}_USERNAME`),
-      optional(`${prefix}_PASSWORD`),
-      optional(`${prefix}_API_KEY`)
-    ]),
-    ([url, username, password, apiKey]) => ({
+): Effect.Effect<
+  {
+    readonly url: Redacted.Redacted
+    readonly username: string | undefined
+    readonly password: Redacted.Redacted | undefined
+    readonly apiKey: Redacted.Redacted | undefined
+  },
+  Config.ConfigError | SearchConfigError
+> =>
+  Effect.gen(function* () {
+    const url = yield* secretVariable(`${prefix}_URL`)
+    if (url === undefined)
+      return yield* new SearchConfigError({ setting: `${prefix}_URL`, problem: notSet(acceptedUrl) })
+    return {
       url,
-      username: username === undefined ? undefined : Redacted.value(username),
-      password,
-      apiKey
-    })
-  )
+      username: yield* text(`${prefix}_USERNAME`),
+      password: yield* secretVariable(`${prefix}_PASSWORD`),
+      apiKey: yield* secretVariable(`${prefix}_API_KEY`)
+    }
+  })

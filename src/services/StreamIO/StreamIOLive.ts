@@ -22,6 +22,10 @@
  * `code` of a reason is Stream's own. `follow`, `unfollow` and `createActivity` with an id use the requests that say what they
  * found, since the plain ones fail at the second try.
  *
+ * Connections are the layer's own, and closed with it. Where the application has given `fetch` a dispatcher (a proxy,
+ * certificates: undici's `setGlobalDispatcher`, Node's `NODE_USE_ENV_PROXY`), requests go through that one, and its idle sockets
+ * are its own matter.
+ *
  * **Gotchas**
  *
  * Pages of `getFollowers` and `getFollowing` after the first have the deadline of an attempt, and are not tried again.
@@ -84,6 +88,7 @@ import {
   userFeed
 } from "./StreamIOInput.ts"
 import type { Follow } from "./StreamIOModel.ts"
+import * as StreamIODispatcher from "./StreamIODispatcher.ts"
 import { reasonOf } from "./StreamIOReason.ts"
 import * as Wire from "./StreamIOWire.ts"
 
@@ -119,7 +124,7 @@ export const layer = (options: StreamIOLiveOptions): Layer.Layer<StreamIO, Strea
       const basePath = options.baseUrl === undefined ? undefined : yield* checkedUrl(options.baseUrl)
       const timeout = Duration.fromInputUnsafe(options.timeout ?? defaultTimeout)
       const client = new StreamClient(apiKey, apiSecret, {
-        agent: FetchSpans.dispatcher(),
+        agent: FetchSpans.dispatcher(yield* StreamIODispatcher.make),
         timeout: clientTimeout(timeout),
         ...(basePath === undefined ? undefined : { basePath })
       })

@@ -1,6 +1,6 @@
 /**
- * Generates what is generated: `docs/spans.md` from the span catalogue and the configuration table of `README.md` from the
- * settings. `npm run docs` writes, `npm run docs -- --check` fails where a file is not what the code says.
+ * Generates what is generated: `docs/spans.md` and Grafana's dashboards from the span catalogue, the configuration table of
+ * `README.md` from the settings. `npm run docs` writes, `npm run docs -- --check` fails where a file is not what the code says.
  */
 import { readFileSync, writeFileSync } from "node:fs"
 import { fileURLToPath } from "node:url"

@@ -2,6 +2,7 @@ import * as prettier from "prettier"
 import { services } from "../../src/catalogue/Catalogue.ts"
 import { operations, page } from "../../src/catalogue/markdown.ts"
 import * as TelemetryConfig from "../../src/TelemetryConfig.ts"
+import { dashboards } from "../dashboards/all.ts"
 
 /** A file that is generated, or has a part that is. */
 export interface Generated {
@@ -47,6 +48,16 @@ export const generated = async (read: (file: string) => string): Promise<Readonl
   return [
     { file: "docs/spans.md", content: await format(page()) },
     { file: "README.md", content: await format(between(read("README.md"), "settings", settingsTable())) },
+    ...(await Promise.all(
+      Object.entries(dashboards).map(async ([slug, dashboard]) => ({
+        file: `deploy/grafana/dashboards/${slug}.json`,
+        content: await prettier.format(JSON.stringify(dashboard), {
+          parser: "json",
+          printWidth: 120,
+          objectWrap: "collapse"
+        })
+      }))
+    )),
     ...(await Promise.all(
       services.map(async ({ prefix, service }) => {
         const file = `docs/services/${pages[service] ?? prefix}.md`

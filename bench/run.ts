@@ -86,7 +86,7 @@ const warn = (message: string): void => {
   console.error(message)
 }
 
-const built = build()
+const built = await build()
 const scratch = mkdtempSync(join(tmpdir(), "effect-telemetry-bench-"))
 process.on("exit", () => {
   built.remove()

@@ -296,7 +296,9 @@ const showSampler = (sampler: SamplerDescription): string => {
 }
 
 /** Quotes what would not read as one word of a log line, line breaks above all. */
-const plain = (text: string): string => (/^[\p{L}\p{N}_.:/@+-]+$/u.test(text) ? text : JSON.stringify(text))
+const plain = (text: string): string =>
+  // The second is slow to make, and seldom needed.
+  /^[\w.:/@+-]+$/.test(text) || /^[\p{L}\p{N}_.:/@+-]+$/u.test(text) ? text : JSON.stringify(text)
 
 /**
  * The line of the start: whether tracing is on, with service, endpoint and sampler, or off, with the reason. `exporter` names

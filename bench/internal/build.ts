@@ -1,11 +1,12 @@
 /**
- * Builds the library as it is published (`tsc`), into a directory of this run: what is measured is what users run, not types
- * that are stripped while a process starts.
+ * Builds the library as it is published, into a directory of this run: what is measured is what users run, not types that are
+ * stripped while a process starts.
  */
 import { spawnSync } from "node:child_process"
 import { mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { fileURLToPath, pathToFileURL } from "node:url"
+import { joinStart } from "../../scripts/build/start.ts"
 
 const root = fileURLToPath(new URL("../..", import.meta.url))
 const builds = join(root, "node_modules", ".cache", "effect-telemetry-bench")
@@ -18,7 +19,7 @@ export interface Build {
   readonly remove: () => void
 }
 
-export const build = (): Build => {
+export const build = async (): Promise<Build> => {
   removeAbandoned()
   const directory = join(builds, String(process.pid))
   mkdirSync(directory, { recursive: true })
@@ -30,6 +31,7 @@ export const build = (): Build => {
   )
   if (status !== 0) console.error(`tsc ended with ${status}: what it could build is measured`)
   writeFileSync(join(directory, "package.json"), `{ "type": "module", "sideEffects": false }\n`)
+  await joinStart(directory, false)
   return {
     directory,
     url: pathToFileURL(`${directory}/`).href,

@@ -20,8 +20,18 @@ const ready = async (live: Promise<Pick<typeof import("../../src/Telemetry.ts"),
 }
 
 const peers: Readonly<Record<string, () => Promise<void>>> = {
-  ours: () => ready(load<typeof import("../../src/index.ts")>("index")),
-  "ours-module": () => ready(load<typeof import("../../src/Telemetry.ts")>("Telemetry")),
+  ours: () => ready(load<typeof import("../../src/Telemetry.ts")>("Telemetry")),
+  /** Every namespace of the library, with what its HTTP, SQL and services need of Effect. */
+  "ours-root": () => ready(load<typeof import("../../src/index.ts")>("index")),
+  /** What every program with a layer pays anyway. */
+  effect: async () => {
+    const [Effect, Layer, Scope] = await Promise.all([
+      import("effect/Effect"),
+      import("effect/Layer"),
+      import("effect/Scope")
+    ])
+    await Effect.runPromise(Layer.buildWithScope(Layer.empty, Scope.makeUnsafe()))
+  },
   stock: async () => {
     const [Effect, Layer, Scope, NodeSdk, { BatchSpanProcessor }, { OTLPTraceExporter }] = await Promise.all([
       import("effect/Effect"),

@@ -54,9 +54,9 @@ export const cache: JsonObject = dashboard({
           unit: "ops"
         }),
         stat({
-          title: "99 of 100 are quicker than",
+          title: "p99 latency",
           description:
-            "The 99th percentile. A cache that takes as long as the database helps nobody: large values, KEYS-like scans, or a server that swaps.",
+            "99 of 100 are quicker. A cache that takes as long as the database helps nobody: large values, KEYS-like scans, or a server that swaps.",
           targets: [total(`${spans(...calls)} | quantile_over_time(duration, 0.99)`)],
           unit: "s",
           limits: { warn: 0.02, bad: 0.1 }

@@ -57,9 +57,9 @@ export const database: JsonObject = dashboard({
           none: "none"
         }),
         stat({
-          title: "95 of 100 are quicker than",
+          title: "p95 latency",
           description:
-            "The 95th percentile of all statements, as the application waited for them: the network is in it.",
+            "95 of 100 are quicker: the 95th percentile of all statements, as the application waited for them: the network is in it.",
           targets: [total(`${spans(...statements)} | quantile_over_time(duration, 0.95)`)],
           unit: "s",
           limits: { warn: 0.1, bad: 0.5 }

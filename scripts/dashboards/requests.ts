@@ -41,9 +41,9 @@ export const requests: JsonObject = dashboard({
           none: "none"
         }),
         stat({
-          title: "95 of 100 are quicker than",
+          title: "p95 latency",
           description:
-            "The 95th percentile of all requests. What to do: look which route it is, and what its requests wait for.",
+            "95 of 100 are quicker: the 95th percentile of all requests. What to do: look which route it is, and what its requests wait for.",
           targets: [total(`${spans(...all)} | quantile_over_time(duration, 0.95)`)],
           unit: "s",
           limits: { warn: 0.5, bad: 2 }

@@ -133,8 +133,8 @@ export const services: JsonObject = dashboard({
           width: 5
         }),
         stat({
-          title: "95 of 100 are quicker than",
-          description: "The 95th percentile of all calls, with their retries.",
+          title: "p95 latency",
+          description: "95 of 100 are quicker: the 95th percentile of all calls, with their retries.",
           targets: [total(`${spans(...calls)} | quantile_over_time(duration, 0.95)`)],
           unit: "s",
           limits: { warn: 0.5, bad: 2 },

@@ -74,7 +74,7 @@ export const telemetry: JsonObject = dashboard({
         stat({
           title: "Fullest spool",
           description:
-            "The same of the disk space, where `OTEL_SPOOL_DIRECTORY` is set. At 100 % the oldest or the newest have to give way: spans are lost.",
+            "The same of the disk space, where `OTEL_SPOOL_DIRECTORY` is set. At 100 % spans are lost: more room (`OTEL_SPOOL_MAX_BYTES`), or a collector that is back sooner.",
           targets: [
             promql(`max(effect_telemetry_spool_usage_bytes${of} / effect_telemetry_spool_limit_bytes${of})`, "spool", {
               instant: true

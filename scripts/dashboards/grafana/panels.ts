@@ -165,13 +165,12 @@ export const curves = (
       overrides: overridesOf(options.renamed)
     },
     options: {
+      // A table beside narrow curves leaves no room for them.
       legend: {
-        displayMode: "table",
-        placement: "right",
-        showLegend: true,
-        calcs: ["mean", "max"],
-        sortBy: "Max",
-        sortDesc: true
+        ...((options.width ?? 12) < 12
+          ? { displayMode: "list", placement: "bottom", calcs: [] }
+          : { displayMode: "table", placement: "right", calcs: ["mean", "max"], sortBy: "Max", sortDesc: true }),
+        showLegend: true
       },
       tooltip: { mode: "multi", sort: "desc", hideZeros: true }
     },

@@ -2,8 +2,9 @@
  * What it costs to turn a span into OTLP bytes: our encoders against the official serializers, per span.
  *
  * Run: `node --conditions=source bench/encoder.ts`. A span has four attributes (two strings, a whole number, a flag)
- * and every sixth is a root with one more. Rounds take turns; the figure is the median of the rounds.
+ * and every sixth is a root. Rounds take turns; the figure is the median of the rounds.
  */
+import { randomBytes } from "node:crypto"
 import { JsonTraceSerializer, ProtobufTraceSerializer } from "@opentelemetry/otlp-transformer"
 import type { ReadableSpan } from "@opentelemetry/sdk-trace-base"
 import { json } from "../src/export/OtlpJson.ts"
@@ -14,23 +15,30 @@ import type { SpanData } from "../src/tracer/SpanData.ts"
 const batch = 512
 const rounds = 9
 const batches = 60
+/** Requests that are served at the same time: their spans end in turns. */
+const atATime = 8
+const operations = ["db.select", "db.insert", "cache.get"]
 
-const hex = (digits: number): string =>
-  Array.from({ length: digits }, () => Math.floor(Math.random() * 16).toString(16)).join("")
+/** Ids are pieces of a longer text, as those of the tracer. */
+const digits = randomBytes(batch * 32).toString("hex")
+let position = 0
+const hex = (length: number): string => digits.substring(position, (position += length))
 
 const spans: Array<SpanData> = []
-let traceId = ""
-let root = ""
+const traces = Array.from({ length: atATime }, () => ({ traceId: "", root: "" }))
 for (let i = 0; i < batch; i++) {
-  const isRoot = i % 6 === 0
-  if (isRoot) traceId = hex(32)
+  const isRoot = i % (6 * atATime) < atATime
+  const trace = traces[i % atATime]!
   const spanId = hex(16)
-  if (isRoot) root = spanId
+  if (isRoot) {
+    trace.traceId = hex(32)
+    trace.root = spanId
+  }
   spans.push({
-    name: isRoot ? "GET /users/:id" : "db.select",
-    traceId,
+    name: isRoot ? "GET /users/:id" : operations[i % operations.length]!,
+    traceId: trace.traceId,
     spanId,
-    parentSpanId: isRoot ? undefined : root,
+    parentSpanId: isRoot ? undefined : trace.root,
     parentIsRemote: false,
     traceFlags: 1,
     traceState: undefined,

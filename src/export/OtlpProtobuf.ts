@@ -26,7 +26,8 @@ import {
   type Resource,
   type SpanWriter
 } from "./OtlpEncoder.ts"
-import { lengthOfVarint, ProtobufBuffer, writeId, writeVarint } from "./ProtobufBuffer.ts"
+import { lengthOfVarint, ProtobufBuffer, shortValue, writeId, writeShort, writeVarint } from "./ProtobufBuffer.ts"
+import { RecentTraceIds, type Repeats, RepeatsByName } from "./ProtobufRepeats.ts"
 
 /** A moment's seconds in nanoseconds, as two halves. Seconds repeat from span to span, so they are computed once. */
 class Second {
@@ -34,7 +35,7 @@ class Second {
   private low = 0
   private high = 0
 
-  write(buffer: Uint8Array, at: number, seconds: number, nanos: number): void {
+  write(view: DataView, at: number, seconds: number, nanos: number): void {
     if (seconds !== this.seconds) {
       const total = BigInt(Math.max(0, Math.trunc(seconds))) * 1_000_000_000n
       this.low = Number(total & 0xffff_ffffn)
@@ -47,22 +48,16 @@ class Second {
       low -= 0x1_0000_0000
       high++
     }
-    buffer[at] = low
-    buffer[at + 1] = low >>> 8
-    buffer[at + 2] = low >>> 16
-    buffer[at + 3] = low >>> 24
-    buffer[at + 4] = high
-    buffer[at + 5] = high >>> 8
-    buffer[at + 6] = high >>> 16
-    buffer[at + 7] = high >>> 24
+    view.setUint32(at, low, true)
+    view.setUint32(at + 4, high, true)
   }
 }
 
 class ProtobufWriter extends ProtobufBuffer implements SpanWriter {
-  private traceId = ""
-  private readonly traceIdBytes = new Uint8Array(16)
+  private readonly traceIds = new RecentTraceIds()
   private readonly startSecond = new Second()
   private readonly endSecond = new Second()
+  private readonly repeats = new RepeatsByName()
 
   write(span: SpanData): boolean {
     const start = this.position
@@ -70,9 +65,14 @@ class ProtobufWriter extends ProtobufBuffer implements SpanWriter {
       this.span(span)
       return true
     } catch {
-      this.position = start
+      this.truncate(start)
       return false
     }
+  }
+
+  override take(): Uint8Array {
+    this.repeats.relieve()
+    return super.take()
   }
 
   private span(span: SpanData): void {
@@ -85,7 +85,7 @@ class ProtobufWriter extends ProtobufBuffer implements SpanWriter {
     at = start
     buffer[at++] = 0x0a // trace_id
     buffer[at++] = 16
-    this.writeTraceId(buffer, at, span.traceId)
+    this.traceIds.write(this.view, at, span.traceId)
     at += 16
     buffer[at++] = 0x12 // span_id
     buffer[at++] = 8
@@ -101,10 +101,10 @@ class ProtobufWriter extends ProtobufBuffer implements SpanWriter {
     buffer[at++] = 0x30 // kind
     buffer[at++] = span.kindCode + 1
     buffer[at++] = 0x39 // start_time_unix_nano
-    this.startSecond.write(buffer, at, span.startSeconds, span.startNanos)
+    this.startSecond.write(this.view, at, span.startSeconds, span.startNanos)
     at += 8
     buffer[at++] = 0x41 // end_time_unix_nano
-    this.endSecond.write(buffer, at, span.endSeconds, span.endNanos)
+    this.endSecond.write(this.view, at, span.endSeconds, span.endNanos)
     at += 8
     buffer[at++] = 0x85 // flags, fixed32
     buffer[at++] = 0x01
@@ -117,9 +117,10 @@ class ProtobufWriter extends ProtobufBuffer implements SpanWriter {
     if (span.droppedAttributesCount > 0) this.uint32(0x50, span.droppedAttributesCount)
     if (span.droppedEventsCount > 0) this.uint32(0x60, span.droppedEventsCount)
     if (span.droppedLinksCount > 0) this.uint32(0x70, span.droppedLinksCount)
-    this.string(0x2a, span.name)
     if (traceState !== undefined && traceState !== "") this.string(0x1a, traceState)
-    this.attributes(0x4a, span.attributeKeys, span.attributeValues)
+    const repeats = this.repeats.of(span.name)
+    if (repeats === undefined || repeats.generation !== this.generation) this.nameAndAttributes(span, repeats)
+    else this.repeat(span, repeats)
     const events = span.events
     for (let i = 0; i < events.length; i++) this.event(events[i]!)
     const links = span.linkData
@@ -132,25 +133,77 @@ class ProtobufWriter extends ProtobufBuffer implements SpanWriter {
       if (digits > 2) this.reserve(digits - 2)
       this.buffer.copyWithin(start - 2 + digits, start, this.position)
       this.position += digits - 2
+      // It has moved, and lies where it was thought to be no more.
+      if (repeats !== undefined && repeats.start >= start) repeats.start += digits - 2
     }
     buffer = this.buffer
     writeVarint(buffer, start - 2, length)
   }
 
-  private writeTraceId(buffer: Uint8Array, at: number, traceId: string): void {
-    const bytes = this.traceIdBytes
-    if (traceId !== this.traceId) {
-      writeId(bytes, 0, traceId, 16)
-      this.traceId = traceId
+  /** Writes them, and remembers them where there is room. */
+  private nameAndAttributes(span: SpanData, repeats: Repeats | undefined): void {
+    const { attributeKeys, attributeValues, name } = span
+    const start = this.position
+    this.string(0x2a, name)
+    if (repeats === undefined) return this.attributes(0x4a, attributeKeys, attributeValues)
+    repeats.begin(start, this.position)
+    for (let i = 0; i < attributeKeys.length; i++) {
+      const key = attributeKeys[i]!
+      const value = attributeValues[i]
+      const valueAt = this.attribute(0x4a, key, value)
+      repeats.add(key, value, valueAt, this.position)
     }
-    for (let i = 0; i < 16; i++) buffer[at + i] = bytes[i]!
+    repeats.generation = this.generation
+  }
+
+  /** Writes what an earlier span of this name did, and what is different. */
+  private repeat(span: SpanData, repeats: Repeats): void {
+    const { attributeKeys, attributeValues } = span
+    const count = attributeKeys.length
+    const { start } = repeats
+    let from = 0
+    let to = repeats.nameEnd
+    for (let i = 0; i < count; i++) {
+      const key = attributeKeys[i]!
+      const value = attributeValues[i]
+      if (i >= repeats.count || key !== repeats.keys[i]) {
+        this.copyRun(start + from, start + to)
+        for (let rest = i; rest < count; rest++) this.attribute(0x4a, attributeKeys[rest]!, attributeValues[rest])
+        // The next one of this name is remembered in its place.
+        repeats.generation = -1
+        return
+      }
+      if (repeats.has(i, value)) {
+        to = repeats.ends[i]!
+        continue
+      }
+      const valueAt = repeats.valueAt[i]!
+      if (valueAt < 0) {
+        this.copyRun(start + from, start + to)
+        this.attribute(0x4a, key, value)
+      } else {
+        const begin = this.position + to - from
+        this.copyRun(start + from, start + valueAt)
+        this.reserve(shortValue)
+        const end = writeShort(this.buffer, this.position, value)
+        if (end < 0) {
+          this.position = begin
+          this.attributeSlowly(0x4a, key, value)
+        } else {
+          this.buffer[begin + 1] = end - begin - 2
+          this.position = end
+        }
+      }
+      from = to = repeats.ends[i]!
+    }
+    this.copyRun(start + from, start + to)
   }
 
   private event(event: EventData): void {
     const start = this.begin(0x5a)
     this.reserve(16)
     this.buffer[this.position] = 0x09 // time_unix_nano
-    this.endSecond.write(this.buffer, this.position + 1, event.seconds, event.nanos)
+    this.endSecond.write(this.view, this.position + 1, event.seconds, event.nanos)
     this.position += 9
     this.string(0x12, event.name)
     this.attributes(0x1a, event.attributeKeys, event.attributeValues)

@@ -14,6 +14,11 @@ const initialSize = 64 * 1024
 const keptSize = 4 * 1024 * 1024
 /** Below this many characters a loop in JavaScript is quicker than a call into the runtime. */
 const loopLimit = 48
+/** Bytes that `writeShort` writes at most. */
+export const shortValue = loopLimit + 3
+
+/** Up to so many bytes a loop is quicker than `copyWithin`. */
+const shortRun = 24
 
 const nibbles = new Uint8Array(128)
 for (let i = 0; i < 16; i++) {
@@ -31,7 +36,10 @@ export const lengthOfVarint = (value: number): number =>
 
 export class ProtobufBuffer {
   protected buffer: Buffer = Buffer.allocUnsafeSlow(initialSize)
+  protected view = new DataView(this.buffer.buffer)
   protected position = 0
+  /** Another one from the moment on from which what stood in the buffer may stand there no more. */
+  protected generation = 0
 
   get length(): number {
     return this.position
@@ -49,6 +57,7 @@ export class ProtobufBuffer {
 
   truncate(offset: number): void {
     this.position = offset
+    this.generation++
   }
 
   append(spans: Uint8Array): void {
@@ -60,7 +69,8 @@ export class ProtobufBuffer {
   take(): Uint8Array {
     const bytes = this.copyFrom(0)
     this.position = 0
-    if (this.buffer.length > keptSize) this.buffer = Buffer.allocUnsafeSlow(initialSize)
+    this.generation++
+    if (this.buffer.length > keptSize) this.use(Buffer.allocUnsafeSlow(initialSize))
     return bytes
   }
 
@@ -69,7 +79,8 @@ export class ProtobufBuffer {
     for (let i = 0; i < keys.length; i++) this.attribute(tag, keys[i]!, values[i])
   }
 
-  protected attribute(tag: number, key: string, value: unknown): void {
+  /** Returns where the value stands, behind its tag; -1 where lengths take more than a byte. */
+  protected attribute(tag: number, key: string, value: unknown): number {
     const keyLength = key.length
     if (keyLength > loopLimit) return this.attributeSlowly(tag, key, value)
     this.reserve(keyLength + loopLimit + 32)
@@ -86,54 +97,22 @@ export class ProtobufBuffer {
     buffer[start] = tag
     buffer[start + 2] = 0x0a // key
     buffer[start + 3] = keyLength
-    buffer[at] = 0x12 // value, whose length goes to at + 1
-    if (typeof value === "string") {
-      const valueLength = value.length
-      if (valueLength > loopLimit) return this.attributeSlowly(tag, key, value)
-      const valueAt = at
-      at += 4
-      for (let i = 0; i < valueLength; i++) {
-        const code = value.charCodeAt(i)
-        seen |= code
-        buffer[at++] = code
-      }
-      if (seen > 127) return this.attributeSlowly(tag, key, value)
-      buffer[valueAt + 1] = valueLength + 2
-      buffer[valueAt + 2] = 0x0a // string_value
-      buffer[valueAt + 3] = valueLength
-    } else if (typeof value === "number") {
-      if (value >= 0 && value <= 0x7fff_ffff && (value | 0) === value) {
-        const digits = lengthOfVarint(value)
-        buffer[at + 1] = digits + 1
-        buffer[at + 2] = 0x18 // int_value
-        writeVarint(buffer, at + 3, value)
-        at += 3 + digits
-      } else if (isInt64(value)) {
-        return this.attributeSlowly(tag, key, value)
-      } else {
-        buffer[at + 1] = 9
-        buffer[at + 2] = 0x21 // double_value
-        scratchDouble[0] = value
-        for (let i = 0; i < 8; i++) buffer[at + 3 + i] = scratchBytes[i]!
-        at += 11
-      }
-    } else if (typeof value === "boolean") {
-      buffer[at + 1] = 2
-      buffer[at + 2] = 0x10 // bool_value
-      buffer[at + 3] = value ? 1 : 0
-      at += 4
-    } else return this.attributeSlowly(tag, key, value)
-    buffer[start + 1] = at - start - 2
-    this.position = at
+    buffer[at++] = 0x12 // value
+    const end = writeShort(buffer, at, value)
+    if (end < 0) return this.attributeSlowly(tag, key, value)
+    buffer[start + 1] = end - start - 2
+    this.position = end
+    return at
   }
 
-  protected attributeSlowly(tag: number, key: string, value: unknown): void {
+  protected attributeSlowly(tag: number, key: string, value: unknown): -1 {
     const start = this.begin(tag)
     this.string(0x0a, key)
     const valueStart = this.begin(0x12)
     this.anyValue(value, 0)
     this.end(valueStart)
     this.end(start)
+    return -1
   }
 
   /** The fields of an `AnyValue`; none for what is absent. */
@@ -178,6 +157,17 @@ export class ProtobufBuffer {
     this.end(list)
   }
 
+  /** Writes again what stands between two positions. */
+  protected copyRun(from: number, to: number): void {
+    const length = to - from
+    if (length <= 0) return
+    this.reserve(length)
+    const { buffer, position } = this
+    if (length > shortRun) buffer.copyWithin(position, from, to)
+    else for (let i = 0; i < length; i++) buffer[position + i] = buffer[from + i]!
+    this.position = position + length
+  }
+
   protected reserve(size: number): void {
     if (this.position + size > this.buffer.length) this.grow(size)
   }
@@ -185,7 +175,12 @@ export class ProtobufBuffer {
   protected grow(size: number): void {
     const larger = Buffer.allocUnsafeSlow(Math.max(this.buffer.length * 2, this.position + size))
     this.buffer.copy(larger, 0, 0, this.position)
-    this.buffer = larger
+    this.use(larger)
+  }
+
+  private use(buffer: Buffer): void {
+    this.buffer = buffer
+    this.view = new DataView(buffer.buffer)
   }
 
   /** Starts a message of unknown length, with one byte kept free for it. */
@@ -271,6 +266,50 @@ export class ProtobufBuffer {
     writeVarint(buffer, start + 1, written)
     this.position = start + 1 + digits + written
   }
+}
+
+/**
+ * Writes an `AnyValue` behind its length, where all of it is short (at most `shortValue` bytes). Returns where it ends; -1
+ * where it is not short.
+ */
+export const writeShort = (buffer: Uint8Array, start: number, value: unknown): number => {
+  let at = start
+  if (typeof value === "string") {
+    const length = value.length
+    if (length > loopLimit) return -1
+    let seen = 0
+    at += 3
+    for (let i = 0; i < length; i++) {
+      const code = value.charCodeAt(i)
+      seen |= code
+      buffer[at++] = code
+    }
+    if (seen > 127) return -1
+    buffer[start] = length + 2
+    buffer[start + 1] = 0x0a // string_value
+    buffer[start + 2] = length
+    return at
+  }
+  if (typeof value === "number") {
+    if (value >= 0 && value <= 0x7fff_ffff && (value | 0) === value) {
+      const digits = lengthOfVarint(value)
+      buffer[at] = digits + 1
+      buffer[at + 1] = 0x18 // int_value
+      writeVarint(buffer, at + 2, value)
+      return at + 2 + digits
+    }
+    if (isInt64(value)) return -1
+    buffer[at] = 9
+    buffer[at + 1] = 0x21 // double_value
+    scratchDouble[0] = value
+    for (let i = 0; i < 8; i++) buffer[at + 2 + i] = scratchBytes[i]!
+    return at + 10
+  }
+  if (typeof value !== "boolean") return -1
+  buffer[at] = 2
+  buffer[at + 1] = 0x10 // bool_value
+  buffer[at + 2] = value ? 1 : 0
+  return at + 3
 }
 
 /** Writes an identifier, read from its end so that one of a wrong length is padded or cut on the left. */

@@ -5,7 +5,7 @@ import { fromReadableSpan } from "../../src/export/ForeignSpan.ts"
 import { encodeSpans, type Encoding } from "../../src/export/OtlpEncoder.ts"
 import { json } from "../../src/export/OtlpJson.ts"
 import { protobuf } from "../../src/export/OtlpProtobuf.ts"
-import type { SpanData } from "../../src/tracer/SpanData.ts"
+import type { AttributeValue, SpanData } from "../../src/tracer/SpanData.ts"
 import { decodeJson, decodeProtobuf } from "../support/OtlpDecode.ts"
 import { AnySpan, comparable, makeSpan, readable, spanOf, testResource, testScope } from "./support.ts"
 
@@ -18,6 +18,7 @@ const encode = (encoding: Encoding, spans: ReadonlyArray<SpanData>): Uint8Array 
   encodeSpans(encoding, { resource: { attributes: testResource }, scope: testScope, spans })
 
 const AnySpans = Schema.Array(AnySpan)
+const Few = Schema.Literals([0, 1, 2, 3])
 
 describe("OtlpEncoder", () => {
   it.prop(
@@ -55,6 +56,90 @@ describe("OtlpEncoder", () => {
       const again = foreign.map((span) => fromReadableSpan(readable(span)))
       expect(encode(encoding, again)).toEqual(encode(encoding, foreign))
     }
+  })
+
+  it.prop(
+    "protobuf means the same where spans repeat what earlier ones of their name had",
+    [Schema.Array(Schema.Tuple([AnySpan, AnySpan, Few, Few, Few])).pipe(Schema.check(Schema.isMinLength(2)))],
+    ([given]) => {
+      const [first] = given
+      const base = spanOf(first![0])
+      const spans = given.flatMap(([any, other, name, cut, changed]) => {
+        const span = spanOf(any)
+        const more = spanOf(other)
+        // Keys of the first span, values now of it and now others; some of its attributes are missing, some are new.
+        const keys = [...base.attributeKeys.slice(0, base.attributeKeys.length - cut), ...more.attributeKeys]
+        const attributeKeys = [...new Set(keys)]
+        const attributeValues = attributeKeys.map((key, i) => {
+          const at = base.attributeKeys.indexOf(key)
+          if (at >= 0 && (i + changed) % 4 !== 0) return base.attributeValues[at]!
+          const own = more.attributeValues[i % Math.max(1, more.attributeValues.length)]
+          return own ?? `changed ${changed}`
+        })
+        const names = [base.name, base.name, "another", span.name]
+        const mixed = { ...span, name: names[name]!, attributeKeys, attributeValues }
+        return [mixed, { ...mixed, spanId: span.spanId }, { ...base, traceId: span.traceId }]
+      })
+      const ours = decodeProtobuf(encode(protobuf, spans))
+      const official = decodeProtobuf(ProtobufTraceSerializer.serializeRequest(spans.map(readable))!)
+      expect(ours.spans.map(comparable)).toEqual(official.spans.map(comparable))
+    },
+    { arbitrary: { runs: 300 } }
+  )
+
+  it("a span says what it says also after others of its name, whatever changed", () => {
+    const writer = protobuf.writer()
+    const values: ReadonlyArray<AttributeValue> = [
+      "a",
+      "b",
+      "",
+      "é",
+      "x".repeat(48),
+      "x".repeat(49),
+      "y".repeat(200),
+      0,
+      1,
+      200,
+      -1,
+      0.5,
+      NaN,
+      2 ** 40,
+      true,
+      false,
+      ["a"],
+      [1, null]
+    ]
+    const resource = protobuf.resource({ attributes: testResource })
+    const scope = protobuf.scope(testScope)
+    for (let batch = 0; batch < 2; batch++) {
+      const spans: Array<SpanData> = []
+      for (const first of values) {
+        for (const second of values) {
+          for (const name of ["", "GET /users/:id", "n".repeat(60)]) {
+            const attributeKeys = ["one", "", "k".repeat(49), "two", "three"]
+            spans.push(makeSpan({ name, attributeKeys, attributeValues: [first, "same", second, second, 7] }))
+          }
+        }
+      }
+      for (const [i, span] of spans.entries()) {
+        // One that cannot be written leaves nothing behind that others would repeat.
+        if (i % 50 === 0) expect(writer.write({ ...span, events: undefined as never })).toBe(false)
+        writer.write(span)
+      }
+      const bytes = Buffer.concat(protobuf.request(resource, [{ scope, count: spans.length, spans: writer.take() }]))
+      const official = decodeProtobuf(ProtobufTraceSerializer.serializeRequest(spans.map(readable))!)
+      expect(decodeProtobuf(bytes).spans.map(comparable)).toEqual(official.spans.map(comparable))
+    }
+  })
+
+  it("writes spans of more names than it remembers", () => {
+    const spans = Array.from({ length: 1_500 }, (_, i) =>
+      makeSpan({ name: `name ${i % 600}`, attributeKeys: ["n", "text"], attributeValues: [i, String(i % 7)] })
+    )
+    const read = decodeProtobuf(encode(protobuf, spans)).spans
+    expect(read.map(({ attributes, name }) => [name, attributes["n"], attributes["text"]])).toEqual(
+      spans.map(({ attributeValues, name }) => [name, BigInt(attributeValues[0] as number), attributeValues[1]])
+    )
   })
 
   it("json agrees with the official JSON serializer, field by field", () => {

@@ -12,6 +12,7 @@ import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as TracerModule from "effect/Tracer"
 import type * as Tracer from "effect/Tracer"
+import * as Disabled from "../tracer/Disabled.ts"
 import { isRecording, markExpected, recordingSpan } from "../tracer/Recording.ts"
 import { withSpan } from "../tracer/withSpan.ts"
 import * as Attributes from "./Attributes.ts"
@@ -129,7 +130,7 @@ const method = (operation: Compiled, call: AnyCall, runtime: Runtime) => {
     }
   })
   const inSpan = (input: unknown, body: Effect.Effect<unknown, AnyServiceError, Scope.Scope>) =>
-    withSpan(operation.spanName, spanOptions(input), noTrace)(body)
+    Disabled.isCurrent() ? body : withSpan(operation.spanName, spanOptions(input), noTrace)(body)
   switch (operation.entry.mode) {
     case "effect":
       return (input: unknown) => inSpan(input, perform(operation, call, runtime, input))

@@ -28,16 +28,18 @@ export const handler = (spelling: Pick<Spelling, "call">, request: number): Effe
 
 const noStack = { captureStackTrace: false } as const
 
-/** Our combinators, as operations and events use them: attributes when they are needed, no stack. */
+/** Our combinators, as operations and events use them: applied directly, attributes when they are needed, no stack. */
 export const ours = async (): Promise<Spelling> => {
   const { withSpan } = await load<typeof Telemetry>("Telemetry")
   const spelling: Spelling = {
     call: (operation, request) =>
-      work(request).pipe(
-        withSpan(operation, { kind: "client", attributes: () => clientAttributes(operation, request) }, noStack)
-      ),
+      withSpan(
+        operation,
+        { kind: "client", attributes: () => clientAttributes(operation, request) },
+        noStack
+      )(work(request)),
     server: (request) =>
-      handler(spelling, request).pipe(withSpan(serverName, { kind: "server", attributes: serverAttributes }, noStack))
+      withSpan(serverName, { kind: "server", attributes: serverAttributes }, noStack)(handler(spelling, request))
   }
   return spelling
 }

@@ -164,9 +164,12 @@ const announce = (config: TelemetryConfig.TelemetryConfig, exporter?: string): E
     Effect.forEach(config.warnings, (warning) => Effect.logWarning(warning), { discard: true })
   )
 
-/** An exporter given in code, by its class. */
-const nameOfExporter = (exporter: Options["exporter"]): string | undefined => {
-  if (typeof exporter !== "object") return undefined
+/** An exporter given in code, by its class. Receivers and processors beside none are where spans go, too. */
+const nameOfExporter = (config: TelemetryConfig.TelemetryConfig, options: Options): string | undefined => {
+  const { exporter, receivers = [], spanProcessors = [] } = options
+  if (typeof exporter !== "object") {
+    return config.exporter === "none" && receivers.length + spanProcessors.length > 0 ? "in-code" : undefined
+  }
   const name: unknown = exporter.constructor?.name
   return typeof name === "string" && name !== "" && name !== "Object" ? name : "custom"
 }
@@ -197,7 +200,7 @@ const start = (
 ): Effect.Effect<Context.Context<Telemetry>, never, Scope.Scope> =>
   Effect.gen(function* () {
     const log = yield* diagnosticsLog
-    yield* announce(config, nameOfExporter(options.exporter))
+    yield* announce(config, nameOfExporter(config, options))
     const resource = Resource.make(config)
     const output = Output.make(config, {
       resource,

@@ -49,11 +49,11 @@ const start = (settings: Settings) =>
         base,
         traces,
         traced: config.enabled,
-        faulty: settings.faults === undefined
+        faults: settings.faults
       })
-      Terminal.say(summary(outcome))
+      Terminal.say(summary(outcome, settings.faults))
       Terminal.release()
-      if (settings.once) return outcome.problems.length === 0 ? 0 : 1
+      if (settings.once) return outcome.problems.every(({ onPurpose }) => onPurpose) ? 0 : 1
       Terminal.say(invitation(base))
       return yield* Effect.never
     }).pipe(
@@ -66,11 +66,19 @@ const start = (settings: Settings) =>
     )
   })
 
-const summary = (outcome: Effect.Success<ReturnType<typeof runDemo>>): string => {
+const summary = (outcome: Effect.Success<ReturnType<typeof runDemo>>, faults: string | undefined): string => {
   const { problems, requests, traces } = outcome
   const done = `${requests} requests, ${traces} traces`
   if (problems.length === 0) return `${done}, ${Terminal.green("all as expected")}`
-  return `${done}, ${Terminal.red("not all as expected")}:\n${problems.map((problem) => `  ${problem}`).join("\n")}`
+  const list = (onPurpose: boolean, head: string): string => {
+    const own = problems.filter((problem) => problem.onPurpose === onPurpose)
+    return own.length === 0 ? "" : `, ${head}:\n${own.map(({ what }) => `  ${what}`).join("\n")}`
+  }
+  return (
+    done +
+    list(false, Terminal.red("not all as expected")) +
+    list(true, Terminal.yellow(`what FAULTS=${faults} does, on purpose`))
+  )
 }
 
 const invitation = (base: string): string => `

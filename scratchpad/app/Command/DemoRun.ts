@@ -2,10 +2,12 @@
 import { Effect, Queue } from "effect"
 import { FetchHttpClient, HttpClient, HttpClientRequest } from "effect/http"
 import { render } from "effect-telemetry/export/TraceTree"
+import * as Faults from "effect-telemetry/operation/Faults"
+import type { SpanData } from "effect-telemetry/tracer/SpanData"
 import { STATUS_CODES } from "node:http"
 import { type Known, type Step, steps } from "./Demo.ts"
 import * as Terminal from "./Terminal.ts"
-import { demoPrefix, type Trace } from "./Traces.ts"
+import { attributeOf, demoPrefix, type Trace } from "./Traces.ts"
 
 /** How long a trace may take to be complete after its response. */
 const patience = "5 seconds"
@@ -55,38 +57,61 @@ export interface DemoOptions {
   readonly traces: Queue.Dequeue<Trace>
   /** Whether there are any. */
   readonly traced: boolean
-  /** Whether services fail as the demo wants them to. */
-  readonly faulty: boolean
+  /** What `FAULTS` says; `undefined` where it is not set, and services fail as the demo wants them to. */
+  readonly faults: string | undefined
+}
+
+/** What did not come out as expected. */
+export interface Problem {
+  readonly what: string
+  /** Whether it comes from what `FAULTS` does: an operation that it names failed, in this request or in one before. */
+  readonly onPurpose: boolean
 }
 
 /** Runs the demo; what did not come out as expected. */
 export const runDemo = (options: DemoOptions) =>
   Effect.gen(function* () {
-    const problems: Array<string> = []
+    const problems: Array<Problem> = []
+    const faulted = faultedSpan(yield* Faults.parse(options.faults ?? ""))
+    let afflicted = false
     let known: Known = {}
     let count = 0
     for (const [at, step] of steps.entries()) {
       const path = typeof step.path === "string" ? step.path : step.path(known)
       const title = `${at + 1}/${steps.length} ${step.title}`
-      announce(title, step, path, options.faulty)
+      announce(title, step, path, options.faults === undefined)
       const requestId = `${demoPrefix}${at + 1}`
       const answer = yield* send(options.base, step, path, requestId)
       Terminal.say(statusLine(step, answer))
 
       const expected = isExpected(step, answer)
       const jobs = expected ? (step.jobs ?? 0) : 0
-      if (!expected) problems.push(`${title}: answered ${answer.status}, expected ${[step.status].flat().join(" or ")}`)
+      const found: Array<string> = []
+      if (!expected) found.push(`answered ${answer.status}, expected ${[step.status].flat().join(" or ")}`)
       else if (step.learn !== undefined) known = { ...known, ...step.learn(parse(answer.body)) }
-      if (!options.traced) continue
 
-      const printed = yield* printTraces(options.traces, requestId, jobs)
-      count += printed.count
-      const missing = step.spans.filter((name) => !printed.names.has(name))
-      if (printed.missing > 0) problems.push(`${title}: ${printed.missing} of its traces did not come`)
-      else if (expected && missing.length > 0) problems.push(`${title}: its trace has no ${missing.join(", ")}`)
+      if (options.traced) {
+        const printed = yield* printTraces(options.traces, requestId, jobs)
+        count += printed.count
+        afflicted ||= printed.spans.some(faulted)
+        const missing = step.spans.filter((name) => !printed.spans.some((span) => span.name === name))
+        if (printed.missing > 0) found.push(`${printed.missing} of its traces did not come`)
+        else if (expected && missing.length > 0) found.push(`its trace has no ${missing.join(", ")}`)
+      } else afflicted ||= options.faults !== undefined && !expected
+      // No fault is a reason for an answer that nobody thought of.
+      for (const what of found) {
+        problems.push({ what: `${title}: ${what}`, onPurpose: afflicted && answer.status !== 500 })
+      }
     }
     return { requests: steps.length, traces: count, problems }
   })
+
+/** Whether a span is one of an operation that `FAULTS` names, and had trouble. */
+const faultedSpan =
+  (rules: ReadonlyArray<Faults.FaultRule>) =>
+  (span: SpanData): boolean =>
+    rules.some(({ target }) => span.name === target || span.name.startsWith(`${target}.`)) &&
+    (span.statusCode === 2 || attributeOf(span, "external.retry_count") !== undefined)
 
 const announce = (title: string, step: Step, path: string, faulty: boolean): void => {
   Terminal.say(`\n${rule(title)}\n${Terminal.dim(step.shows)}`)
@@ -124,5 +149,5 @@ const printTraces = Effect.fnUntraced(function* (traces: Queue.Dequeue<Trace>, r
   }
   const missing = 1 + jobs - found.length
   if (missing > 0) Terminal.say(Terminal.yellow(`${missing} of its traces did not come within ${patience}`))
-  return { count: found.length, missing, names: new Set(found.flatMap(({ spans }) => spans.map(({ name }) => name))) }
+  return { count: found.length, missing, spans: found.flatMap(({ spans }) => spans) }
 })

@@ -54,7 +54,7 @@ Starts the reference backend of effect-telemetry, a social audio product, sends 
 prints each request's trace, and goes on serving. Nothing has to be installed or running: every part that the environment
 does not name runs in this process.
 
-  --once   end after the demo: with 0 if everything came out as expected, with 1 otherwise
+  --once   end after the demo: with 0 if everything came out as expected, but for what FAULTS does, with 1 otherwise
   --help   this text
 
 Where it listens

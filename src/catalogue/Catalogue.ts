@@ -64,21 +64,26 @@ const attributesOf = (
 }
 
 /** Methods that are one operation with another kind of argument (one key, several keys) are one span. */
-const operationsOf = (table: AnyTable): ReadonlyArray<CatalogueSpan> =>
-  [...Map.groupBy(Object.values(table.operations), (entry) => entry.name)].map(([name, entries]) => ({
-    name: `${table.prefix}.${name}`,
-    group: "service",
-    service: table.service,
-    kind: "client",
-    brief: entries[0]!.brief,
-    attributes: attributesOf(
-      ...entries.flatMap((entry) => [entry.input, entry.result]),
-      entries.some((entry) => entry.mode === "stream") ? { "result.item_count": itemCount } : undefined,
-      table.attributes as AttributeTable<never> | undefined,
-      { [`${table.prefix}.operation`]: { type: "string", brief: "as `external.operation`" } },
-      OperationAttributes.common
-    )
-  }))
+const operationsOf = (table: AnyTable): ReadonlyArray<CatalogueSpan> => {
+  const methods = Object.values(table.operations)
+  return [...new Set(methods.map(({ name }) => name))].map((name) => {
+    const entries = methods.filter((entry) => entry.name === name)
+    return {
+      name: `${table.prefix}.${name}`,
+      group: "service",
+      service: table.service,
+      kind: "client",
+      brief: entries[0]!.brief,
+      attributes: attributesOf(
+        ...entries.flatMap((entry) => [entry.input, entry.result]),
+        entries.some((entry) => entry.mode === "stream") ? { "result.item_count": itemCount } : undefined,
+        table.attributes as AttributeTable<never> | undefined,
+        { [`${table.prefix}.operation`]: { type: "string", brief: "as `external.operation`" } },
+        OperationAttributes.common
+      )
+    }
+  })
+}
 
 const itemCount = { type: "int", brief: "how many elements passed" } as const
 

@@ -14,13 +14,19 @@ export interface Attribute {
 const typeOf = (type: Catalogue.CatalogueAttribute["type"]): Attribute["type"] =>
   type === "int" || type === "double" ? "number" : type === "boolean" ? "boolean" : "string"
 
+/** Why operations and statements fail. */
+const reasons = Catalogue.spans.flatMap((span) =>
+  span.attributes.flatMap(({ key, values }) => (key === "error.type" ? (values ?? []) : []))
+)
+
 /** A key with all that the catalogue says of it in one place and another. */
 const gathered = (attributes: ReadonlyArray<Catalogue.CatalogueAttribute>): ReadonlyMap<string, Attribute> => {
   const found = new Map<string, Attribute>()
   for (const [key, entries] of Map.groupBy(attributes, (attribute) => attribute.key)) {
     const types = new Set(entries.map(({ type }) => typeOf(type)))
     if (types.size !== 1) throw new Error(`${key} has several types: ${[...types].join(", ")}`)
-    const values = entries.flatMap((entry) => entry.values ?? [])
+    // Reasons are few, and what fails without one is not asked for by name.
+    const values = key === "error.type" ? reasons : entries.flatMap((entry) => entry.values ?? [])
     const known = key === "error.type" || entries.every((entry) => entry.values !== undefined)
     found.set(key, { type: [...types][0]!, values: known ? new Set(values) : undefined })
   }

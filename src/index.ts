@@ -4,6 +4,11 @@
  * One namespace a module, and `TelemetryLive` by name. Live and embedded layers of the services have entry points of their own
  * (`effect-telemetry/CacheLive`, `effect-telemetry/CacheEmbedded`), so that an application loads only the clients that it uses.
  *
+ * **Gotchas**
+ *
+ * With every namespace comes what it needs of Effect: HTTP, SQL, schemas. A program that uses none of them starts twice as fast with
+ * `effect-telemetry/Telemetry`, which loads a tracer and nothing else.
+ *
  * **Example** (Ten lines to a trace)
  *
  * ```ts

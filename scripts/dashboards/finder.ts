@@ -5,7 +5,7 @@ import { curve, total } from "./grafana/queries.ts"
 import { choice, text } from "./grafana/variables.ts"
 import { columns, ofService, sampled, service, spans } from "./queries.ts"
 
-const looked = [ofService, '$by =~ "$value"', "$outcome", "trace:duration >= $slower"]
+const looked = [ofService, "$by =~ `$value`", "$outcome", "trace:duration >= $slower"]
 
 /** Traces by user, correlation id, error and the like. */
 export const finder: JsonObject = dashboard({

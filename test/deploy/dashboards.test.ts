@@ -1,136 +1,23 @@
-import { globSync, readFileSync } from "node:fs"
-import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
 import * as Catalogue from "../../src/catalogue/Catalogue.ts"
 import { spanNames } from "../../src/services/Database/DatabaseAttributes.ts"
-import { root } from "./documents.ts"
+import {
+  asked,
+  byUid,
+  dashboards,
+  drawn,
+  everyForm,
+  files,
+  type Link,
+  named,
+  type Panel,
+  panelsOf,
+  targetsOf,
+  type Variable
+} from "./grafana.ts"
 import * as Logql from "./logql.ts"
 import * as Prometheus from "./prometheus.ts"
 import * as Traceql from "./traceql.ts"
-
-interface Source {
-  readonly type: string
-  readonly uid: string
-}
-
-interface Target {
-  readonly refId: string
-  readonly datasource: Source
-  readonly query?: string
-  readonly expr?: string
-  readonly expression?: string
-  readonly queryType?: string
-  readonly metricsQueryType?: string
-}
-
-interface Link {
-  readonly title: string
-  readonly url: string
-}
-
-interface Panel {
-  readonly id: number
-  readonly type: string
-  readonly title: string
-  readonly description?: string
-  readonly gridPos: { readonly x: number; readonly y: number; readonly w: number; readonly h: number }
-  readonly datasource?: Source
-  readonly targets?: ReadonlyArray<Target>
-  readonly panels?: ReadonlyArray<Panel>
-  readonly transformations?: ReadonlyArray<{ readonly id: string }>
-  readonly fieldConfig?: {
-    readonly defaults: { readonly unit?: string; readonly links?: ReadonlyArray<Link> }
-    readonly overrides: ReadonlyArray<{
-      readonly properties: ReadonlyArray<{ readonly id: string; readonly value: unknown }>
-    }>
-  }
-}
-
-interface Variable {
-  readonly name: string
-  readonly type: "query" | "custom" | "textbox"
-  readonly description: string
-  readonly allValue?: string
-  readonly includeAll?: boolean
-  readonly query: unknown
-  readonly datasource?: Source
-  readonly options: ReadonlyArray<{ readonly value: string }>
-}
-
-interface Dashboard {
-  readonly uid: string
-  readonly title: string
-  readonly description: string
-  readonly schemaVersion: number
-  readonly panels: ReadonlyArray<Panel>
-  readonly templating: { readonly list: ReadonlyArray<Variable> }
-}
-
-const folder = join(root, "deploy/grafana/dashboards")
-const files = globSync("*.json", { cwd: folder }).sort()
-const dashboards = files.map((file) => JSON.parse(readFileSync(join(folder, file), "utf8")) as Dashboard)
-const byUid = new Map(dashboards.map((dashboard) => [dashboard.uid, dashboard]))
-const named = (slug: string): Dashboard => byUid.get(`effect-telemetry-${slug}`)!
-
-const panelsOf = ({ panels }: Dashboard): ReadonlyArray<Panel> =>
-  panels.flatMap((panel) => [panel, ...(panel.panels ?? [])])
-const drawn = (dashboard: Dashboard): ReadonlyArray<Panel> => panelsOf(dashboard).filter(({ type }) => type !== "row")
-const targetsOf = (dashboard: Dashboard): ReadonlyArray<readonly [Panel, Target]> =>
-  drawn(dashboard).flatMap((panel) => (panel.targets ?? []).map((target) => [panel, target] as const))
-
-// -----------------------------------------------------------------------------
-// Variables, as Grafana puts them into queries
-// -----------------------------------------------------------------------------
-
-const escaped = (value: string): string => value.replaceAll(/[\\^$*+?.()|[\]{}/]/g, "\\$&")
-
-/** What people choose of a variable: nothing, one, several of what it offers. */
-const choices = ({
-  allValue,
-  includeAll,
-  options,
-  query,
-  type
-}: Variable): ReadonlyArray<ReadonlyArray<string> | string> => {
-  const offered = options.map(({ value }) => value).filter((value) => value !== "$__all")
-  if (type === "textbox") return [String(query) === "" ? "4bf92f3577b34da6a3ce929d0e0e4736" : String(query)]
-  if (includeAll !== true) return offered.map((value) => [value])
-  const sample = type === "query" ? ["/api/v1/users/:id", "/files/*"] : offered
-  return [allValue!, ...sample.map((value) => [value]), sample]
-}
-
-const formatted = (choice: ReadonlyArray<string> | string, format: string | undefined): string => {
-  // What stands for all of them is put in as it is.
-  if (typeof choice === "string") return choice
-  if (format === "regex") return choice.length === 1 ? escaped(choice[0]!) : `(${choice.map(escaped).join("|")})`
-  return choice.join("|")
-}
-
-const interpolated = (text: string, chosen: ReadonlyMap<string, ReadonlyArray<string> | string>): string =>
-  text
-    .replaceAll(/\$__(?:range|rate_interval|interval)/g, "5m")
-    .replaceAll(/\$\{(\w+)(?::(\w+))?\}|\$([A-Za-z_]\w*)/g, (all, braced, format, bare) => {
-      const choice = chosen.get(braced ?? bare)
-      return choice === undefined ? all : formatted(choice, format)
-    })
-
-/** A query with each choice of each of its variables, the others as they are at first. */
-const everyForm = (text: string, variables: ReadonlyArray<Variable>): ReadonlyArray<string> => {
-  const first = new Map(variables.map((variable) => [variable.name, choices(variable)[0]!]))
-  return [
-    ...new Set(
-      variables.flatMap((variable) =>
-        choices(variable).map((choice) => interpolated(text, new Map([...first, [variable.name, choice]])))
-      )
-    )
-  ]
-}
-
-/** Names of variables that a text asks for; Grafana's own begin with two underscores. */
-const asked = (text: string): ReadonlyArray<string> =>
-  [...text.matchAll(/\$\{(\w+)(?::\w+)?\}|\$([A-Za-z_]\w*)/g)]
-    .map(([, braced, bare]) => (braced ?? bare)!)
-    .filter((name) => !name.startsWith("__"))
 
 const linksOf = ({ fieldConfig }: Panel): ReadonlyArray<Link> => [
   ...(fieldConfig?.defaults.links ?? []),

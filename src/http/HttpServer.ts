@@ -42,6 +42,7 @@
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import { constTrue } from "effect/Function"
 import * as HttpEffect from "effect/http/HttpEffect"
 import * as HttpMiddleware from "effect/http/HttpMiddleware"
@@ -59,7 +60,11 @@ import * as Correlation from "../propagation/Correlation.ts"
 import * as Propagators from "../propagation/Propagators.ts"
 import * as Trust from "../propagation/Trust.ts"
 import * as Disabled from "../tracer/Disabled.ts"
+import * as FiberContext from "../tracer/FiberContext.ts"
+import { isRecording } from "../tracer/Recording.ts"
 import * as SpanContext from "../tracer/SpanContext.ts"
+import { TelemetryTracer } from "../tracer/Tracer.ts"
+import * as IncomingHeaders from "./IncomingHeaders.ts"
 import * as ServerSpan from "./ServerSpan.ts"
 
 /** What is found out about a request while it is handled, for the span that ends after it. */
@@ -91,26 +96,32 @@ const traced = <E, R>(
   Effect.withFiber((fiber) => {
     const outer = fiber.context
     const request = Context.getUnsafe(outer, HttpServerRequest)
-    const address = Option.getOrUndefined(request.remoteAddress)
-    const trusted = fiber.getRef(Trust.CurrentTrust).callers({ address, headers: request.headers })
-    const extracted = Propagators.extractWith(fiber.getRef(Propagators.CurrentPropagators), request.headers)
+    const headers = IncomingHeaders.of(request)
+    const trust = Context.get(outer, Trust.CurrentTrust)
+    const trusted = trust === trustInAll || trust.callers(callerOf(request))
+    const extracted = IncomingHeaders.extract(Context.get(outer, Propagators.CurrentPropagators), headers, request)
     const baggage = trusted ? extracted.baggage : Baggage.empty
-    const ids = Correlation.accept(request.headers, baggage, trusted)
     const observed = new Observed(request)
-    HttpEffect.appendPreResponseHandlerUnsafe(outer, (_, response) => observe(observed, response))
+    HttpEffect.appendPreResponseHandlerUnsafe(outer, (_, response) =>
+      Effect.succeed(observe(Fiber.getCurrent()!, observed, response))
+    )
 
-    let inner = Correlation.enter(outer, ids, { fresh: true })
-    if (baggage !== fiber.getRef(Baggage.CurrentBaggage)) inner = provide(inner, Baggage.CurrentBaggage, baggage)
+    let inner = Correlation.enter(outer, Correlation.acceptHeaders(headers, baggage, trusted), { fresh: true })
+    if (baggage !== Context.get(outer, Baggage.CurrentBaggage)) {
+      inner = provide(inner, Baggage.CurrentBaggage, baggage)
+    }
     if (routesNote) inner = provide(inner, CurrentObserved, observed)
     const run = app as Effect.Effect<HttpServerResponse.HttpServerResponse, E>
 
     const tracing = Propagators.isTracing(fiber)
     if (!tracing || disabledWhen?.(request) === true) {
       // Nobody sees spans here; but there is one, and what this process calls continues the caller's trace.
-      const silent = Disabled.span("request", trusted ? extracted.span : undefined, SpanContext.emptyAnnotations)
-      inner = provide(inner, Tracer.ParentSpan, silent)
-      if (tracing) inner = provide(inner, References.TracerEnabled, false)
-      fiber.setContext(inner)
+      const silent =
+        trusted && extracted.span !== undefined
+          ? Disabled.span("request", extracted.span, SpanContext.emptyAnnotations)
+          : ofNobody
+      if (tracing) fiber.setContext(provide(provide(inner, References.TracerEnabled, false), Tracer.ParentSpan, silent))
+      else FiberContext.enterSpan(fiber, inner, silent)
       return Effect.onExitPrimitive(run, () => {
         fiber.setContext(outer)
         return undefined
@@ -119,14 +130,23 @@ const traced = <E, R>(
 
     // The holder of the request's attributes has to be in the fiber before the span starts.
     fiber.setContext(inner)
-    const started = Effect.flatMap(
-      Effect.makeSpan(ServerSpan.nameOf(request, undefined), spanOptions(extracted.span, trusted)),
-      (span) => {
-        observed.span = span
-        fiber.setContext(provide(inner, Tracer.ParentSpan, span))
-        return run
-      }
-    )
+    const { tracer } = fiber.cache
+    if (tracer instanceof TelemetryTracer) {
+      const span = ServerSpan.start(fiber, tracer, request, extracted.span, trusted)
+      observed.span = span as Tracer.Span
+      const last = Effect.onExitPrimitive(run, (exit) => {
+        fiber.setContext(outer)
+        ServerSpan.end(fiber, span as Tracer.Span, observed, exit)
+        return undefined
+      })
+      span.lastStep = last
+      return last
+    }
+    const started = Effect.flatMap(ServerSpan.make(request, extracted.span, trusted), (span) => {
+      observed.span = span
+      fiber.setContext(provide(inner, Tracer.ParentSpan, span))
+      return run
+    })
     return Effect.onExitPrimitive(started, (exit) => {
       fiber.setContext(outer)
       if (observed.span !== undefined) ServerSpan.end(fiber, observed.span, observed, exit)
@@ -134,32 +154,54 @@ const traced = <E, R>(
     })
   })
 
+/** The trust where none is configured: then a caller need not be looked at. */
+const trustInAll = Context.get(Context.empty(), Trust.CurrentTrust)
+
+const callerOf = (request: HttpServerRequest): Trust.Caller => ({
+  address: Option.getOrUndefined(request.remoteAddress),
+  headers: request.headers
+})
+
+/** The span of all requests that have none and come from nobody's trace. */
+const ofNobody = Disabled.span("request", undefined, SpanContext.emptyAnnotations)
+
 const provide = <I, S>(
   context: Context.Context<never>,
   key: Context.Key<I, S>,
   service: NoInfer<S>
 ): Context.Context<never> => Context.add(context, key, service) as Context.Context<never>
 
-const spanOptions = (remote: Tracer.ExternalSpan | undefined, trusted: boolean): Tracer.SpanOptionsNoTrace => {
-  if (remote === undefined) return { kind: "server", root: true }
-  if (trusted) return { kind: "server", parent: remote }
-  return { kind: "server", root: true, links: [{ span: remote, attributes: {} }] }
-}
-
 /**
  * Runs just before the response is sent, in the innermost context that is left: there the router has left the route, and
  * a proxy's middleware the client's address; and there the ids have the values that the handler gave them.
  */
 const observe = (
+  fiber: Fiber.Fiber<unknown, unknown>,
   observed: Observed,
   response: HttpServerResponse.HttpServerResponse
-): Effect.Effect<HttpServerResponse.HttpServerResponse> =>
-  Effect.withFiber((fiber) => {
+): HttpServerResponse.HttpServerResponse => {
+  const sent = withIds(response, Correlation.ofFiber(fiber))
+  if (observed.span !== undefined && isRecording(observed.span)) {
     observed.route ??= Context.getOrUndefined(fiber.context, HttpRouter.RouteContext)?.route.path
     observed.request = Context.getOrUndefined(fiber.context, HttpServerRequest) ?? observed.request
-    observed.response = HttpServerResponse.setHeaders(response, Correlation.idHeaders(Correlation.ofFiber(fiber)))
-    return Effect.succeed(observed.response)
-  })
+    observed.response = sent
+  }
+  return sent
+}
+
+const withIds = (
+  response: HttpServerResponse.HttpServerResponse,
+  ids: Correlation.Ids
+): HttpServerResponse.HttpServerResponse => {
+  const { correlationId, requestId } = ids
+  if (correlationId === undefined || requestId === undefined) {
+    return HttpServerResponse.setHeaders(response, Correlation.idHeaders(ids))
+  }
+  // One copy of the headers for both: that of the first is nobody else's yet.
+  const sent = HttpServerResponse.setHeader(response, Correlation.CORRELATION_HEADER, correlationId)
+  ;(sent.headers as Record<string, string>)[Correlation.REQUEST_HEADER] = requestId
+  return sent
+}
 
 /** Whether any router notes its routes: where none does, requests need not carry what they are noted in. */
 let routesNote = false
@@ -208,8 +250,18 @@ export const layer: Layer.Layer<Server.HttpServer, never, Server.HttpServer> = L
           const disabledWhen = fiber.getRef(HttpMiddleware.TracerDisabledWhen)
           const around: HttpMiddleware.HttpMiddleware = (self) =>
             traced(outerMiddleware === undefined ? self : outerMiddleware(self), disabledWhen)
-          return Effect.provideService(server.serve(app, around as never), HttpMiddleware.TracerDisabledWhen, constTrue)
+          return Effect.updateContext(server.serve(app, around as never), contextOfRequests)
         })
     })
   )
 )
+
+/**
+ * What every request starts from: Effect's own server spans are off, and more may be put on it before all of it is copied,
+ * which would otherwise happen for each span below the request's: with the request, its scope, its ids and its route there
+ * are eight things on it already where the handler begins.
+ */
+const contextOfRequests = <R>(context: Context.Context<R>): Context.Context<R> =>
+  Context.makeUnsafe(new Map(context.mapUnsafe).set(HttpMiddleware.TracerDisabledWhen.key, constTrue), {
+    maxDepth: 24
+  })

@@ -1,11 +1,13 @@
 /**
- * How the span of a served request ends: its name, its attributes, its status.
+ * The span of a served request: how it starts, and how it ends, with its name, its attributes, its status.
  *
  * @internal
  */
 import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
+import { constFalse } from "effect/Function"
 import * as HttpMiddleware from "effect/http/HttpMiddleware"
 import * as HttpServerError from "effect/http/HttpServerError"
 import * as HttpServerRespondable from "effect/http/HttpServerRespondable"
@@ -14,8 +16,15 @@ import type * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import type * as Tracer from "effect/Tracer"
+import * as FiberContext from "../tracer/FiberContext.ts"
 import { isRecording } from "../tracer/Recording.ts"
 import * as SemconvStability from "../tracer/SemconvStability.ts"
+import { TelemetrySpan } from "../tracer/Span.ts"
+import * as SpanContext from "../tracer/SpanContext.ts"
+import { kindCode } from "../tracer/SpanKind.ts"
+import * as SpanSettings from "../tracer/SpanSettings.ts"
+import type { TelemetryTracer } from "../tracer/Tracer.ts"
+import { UnsampledSpan } from "../tracer/UnsampledSpan.ts"
 import * as HttpAttributes from "./HttpAttributes.ts"
 
 /** What was found out about a request while it was handled. */
@@ -36,6 +45,55 @@ export const nameOf = (request: HttpServerRequest.HttpServerRequest, route: stri
   return route === undefined ? method : `${method} ${route}`
 }
 
+/**
+ * Starts the span: below the caller's, where the caller is trusted; otherwise a trace of its own, linked to the caller's.
+ * The ids of the request are in the fiber's context by then. The span is the fiber's current one afterwards.
+ */
+export const start = (
+  fiber: Fiber.Fiber<unknown, unknown>,
+  tracer: TelemetryTracer,
+  request: HttpServerRequest.HttpServerRequest,
+  remote: Tracer.ExternalSpan | undefined,
+  trusted: boolean
+): TelemetrySpan | UnsampledSpan => {
+  const settings = SpanSettings.resolve(fiber)
+  const parent = trusted ? remote : undefined
+  const span = tracer.start(
+    nameOf(request, undefined),
+    parent === undefined ? undefined : tracer.parentOf(parent, true, true),
+    SpanContext.emptyAnnotations,
+    parent === remote ? settings.links : [...settings.links, { span: remote!, attributes: {} }],
+    SERVER,
+    // What a caller did not sample is the sampler's business, whatever the level.
+    settings.levelAllowed || parent?.sampled === false ? undefined : false,
+    settings.clock,
+    settings.holder,
+    settings.annotations,
+    undefined
+  )
+  const provided = FiberContext.enterSpan(fiber, fiber.context, span as Tracer.Span)
+  if (span instanceof TelemetrySpan) {
+    span.settings = settings
+    span.provided = provided
+    span.begin(settings.timing)
+  }
+  return span
+}
+
+const SERVER = kindCode("server")
+
+/** The same for a tracer that is not ours. */
+export const make = (
+  request: HttpServerRequest.HttpServerRequest,
+  remote: Tracer.ExternalSpan | undefined,
+  trusted: boolean
+): Effect.Effect<Tracer.Span> =>
+  Effect.makeSpan(nameOf(request, undefined), {
+    kind: "server",
+    ...(trusted && remote !== undefined ? { parent: remote } : { root: true }),
+    ...(trusted || remote === undefined ? undefined : { links: [{ span: remote, attributes: {} }] })
+  })
+
 /** Ends the span. A span that can't be described ends all the same. */
 export const end = (
   fiber: Fiber.Fiber<unknown, unknown>,
@@ -43,15 +101,33 @@ export const end = (
   observed: Observed,
   exit: Exit.Exit<HttpServerResponse.HttpServerResponse, unknown>
 ): void => {
-  const time = HttpAttributes.now(fiber)
+  if (span instanceof UnsampledSpan) {
+    span.lastStep = undefined
+    span.end()
+    return
+  }
   const outcome = outcomeOf(exit)
   try {
-    if (isRecording(span)) describe(fiber, span, observed, outcome, time)
+    if (isRecording(span)) describe(fiber, span, observed, outcome)
   } catch {
     // A setting of the application threw, as a filter of headers may.
   }
-  if (outcome.failed && outcome.cause === undefined) HttpAttributes.endWithStatus(span, time, outcome.status ?? 500)
-  else span.end(time, outcome.failed || outcome.interrupted ? Exit.failCause(outcome.cause!) : Exit.void)
+  if (outcome.failed && outcome.cause === undefined) endWithStatus(fiber, span, outcome.status ?? 500)
+  else finish(fiber, span, outcome.failed || outcome.interrupted ? Exit.failCause(outcome.cause!) : Exit.void)
+}
+
+const endWithStatus = (fiber: Fiber.Fiber<unknown, unknown>, span: Tracer.Span, status: number): void => {
+  if (!(span instanceof TelemetrySpan)) {
+    HttpAttributes.endWithStatus(span, HttpAttributes.now(fiber), status)
+    return
+  }
+  span.statusCode = 2
+  span.finish(Exit.void)
+}
+
+const finish = (fiber: Fiber.Fiber<unknown, unknown>, span: Tracer.Span, exit: Exit.Exit<unknown, unknown>): void => {
+  if (span instanceof TelemetrySpan) span.finish(exit)
+  else span.end(HttpAttributes.now(fiber), exit)
 }
 
 /** What became of a request. */
@@ -96,15 +172,14 @@ const describe = (
   fiber: Fiber.Fiber<unknown, unknown>,
   span: Tracer.Span,
   observed: Observed,
-  outcome: Outcome,
-  time: bigint
+  outcome: Outcome
 ): void => {
   // The router names the route on the span by itself, where no other span stands between them.
   const route = observed.route ?? routeOn(span)
   if (route !== undefined) HttpAttributes.rename(span, nameOf(observed.received, route))
   if (outcome.failed && outcome.cause === undefined) span.attribute("error.type", String(outcome.status))
   if (!outcome.failed && !outcome.interrupted && outcome.cause !== undefined) {
-    HttpAttributes.recordFailures(span, outcome.cause, time)
+    HttpAttributes.recordFailures(span, outcome.cause, HttpAttributes.now(fiber))
   }
   HttpAttributes.describe(span, attributesOf(fiber, observed, route, outcome.status))
 }
@@ -129,24 +204,29 @@ const attributesOf = (
   const stability = fiber.getRef(SemconvStability.CurrentSemconvStability)
   const secret = HttpAttributes.secretParameters(fiber)
   const filter = fiber.getRef(HttpMiddleware.TracerHeaderFilter)
-  const headers = {
-    ...HttpAttributes.headersOf(fiber, "request", received.headers, filter),
-    ...(response === undefined ? undefined : HttpAttributes.headersOf(fiber, "response", response.headers, filter))
-  }
+  const headers =
+    filter === constFalse
+      ? undefined
+      : {
+          ...HttpAttributes.headersOf(fiber, "request", received.headers, filter),
+          ...(response === undefined
+            ? undefined
+            : HttpAttributes.headersOf(fiber, "response", response.headers, filter))
+        }
   return (scrub) => {
     const attributes = new HttpAttributes.Attributes(stability)
     attributes.putMethod(method)
     attributes.put("http.route", route)
     putTarget(attributes, HttpAttributes.redactUrl(url, secret, scrub))
     attributes.put("url.scheme", scheme, "http.scheme")
-    putAuthority(attributes, host, scheme)
+    if (host !== undefined) putAuthority(attributes, host, scheme)
     if (client !== undefined) attributes.put("client.address", HttpAttributes.plainAddress(client), "http.client_ip")
     if (agent !== undefined) {
       const shortened = HttpAttributes.shorten(agent, HttpAttributes.MAX_USER_AGENT)
       attributes.put("user_agent.original", shortened, "http.user_agent")
     }
     attributes.put("http.response.status_code", status, "http.status_code")
-    return Object.assign(attributes.record, headers)
+    return headers === undefined ? attributes.record : Object.assign(attributes.record, headers)
   }
 }
 
@@ -157,9 +237,27 @@ const putTarget = (attributes: HttpAttributes.Attributes, target: string): void 
   attributes.putOld("http.target", target)
 }
 
-const putAuthority = (attributes: HttpAttributes.Attributes, host: string | undefined, scheme: string): void => {
-  if (host === undefined || !URL.canParse(`${scheme}://${host}`)) return
-  const authority = HttpAttributes.authorityOf(new URL(`${scheme}://${host}`))
+const putAuthority = (attributes: HttpAttributes.Attributes, host: string, scheme: string): void => {
+  const authority = authorityOf(scheme, host)
+  if (authority === undefined) return
   attributes.put("server.address", authority.host, "net.host.name")
   attributes.put("server.port", authority.port, "net.host.port")
+}
+
+/** A server is known by few names, and reading one as a URL takes longer than everything else that is said of a request. */
+const authorities = new Map<string, HttpAttributes.Authority | undefined>()
+
+/** Strangers make names up: as many are remembered, up to this length. */
+const rememberedAuthorities = 256
+const rememberedLength = 256
+
+const authorityOf = (scheme: string, host: string): HttpAttributes.Authority | undefined => {
+  const url = `${scheme}://${host}`
+  if (authorities.has(url)) return authorities.get(url)
+  const authority = URL.canParse(url) ? HttpAttributes.authorityOf(new URL(url)) : undefined
+  if (url.length <= rememberedLength) {
+    if (authorities.size >= rememberedAuthorities) authorities.clear()
+    authorities.set(url, authority)
+  }
+  return authority
 }

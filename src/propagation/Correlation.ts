@@ -34,19 +34,19 @@
  * ```
  */
 import * as Context from "effect/Context"
+import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
 import * as References from "effect/References"
 import * as Result from "effect/Result"
-import * as Schema from "effect/Schema"
 import type * as Tracer from "effect/Tracer"
-import { randomUUID } from "node:crypto"
 import { recordingSpan } from "../tracer/Recording.ts"
 import * as TraceAttributes from "../tracer/TraceAttributes.ts"
 import { withSpan } from "../tracer/withSpan.ts"
 import * as Baggage from "./Baggage.ts"
 import * as Carrier from "./Carrier.ts"
 import * as Propagators from "./Propagators.ts"
+import { uuid } from "./RequestIds.ts"
 
 /** The ids of a request. */
 export interface Ids {
@@ -76,6 +76,7 @@ const keys: Readonly<Record<Name, string>> = {
   correlationId: "trace.correlation_id"
 }
 const names = Object.keys(keys) as ReadonlyArray<Name>
+const attributes = Object.values(keys)
 
 const tokenPattern = /^[A-Za-z0-9._:/+=@~|-]{1,128}$/
 const textPattern = /^[^\p{Cc}\p{Cs}\u2028\u2029]{1,256}$/u
@@ -84,12 +85,12 @@ const isAccepted = (name: Name, value: string): boolean =>
   (name === "requestId" || name === "correlationId" ? tokenPattern : textPattern).test(value)
 
 /** An id that is not accepted. */
-export class InvalidIdError extends Schema.TaggedError<InvalidIdError>()("InvalidIdError", {
+export class InvalidIdError extends Data.TaggedError("InvalidIdError")<{
   /** The attribute: `user.id`, `organization.id`, `request.id` or `trace.correlation_id`. */
-  id: Schema.String,
+  readonly id: string
   /** The value, cut at 64 characters. */
-  value: Schema.String
-}) {
+  readonly value: string
+}> {
   override get message(): string {
     const accepted =
       this.id === keys.requestId || this.id === keys.correlationId
@@ -114,11 +115,32 @@ const validate = (ids: Ids): Result.Result<Ids, InvalidIdError> => {
 // The request at hand
 // -----------------------------------------------------------------------------
 
-/**
- * The log annotations of a request, as one record that its setters change, so that fibers which are running already log
- * with what was set later. It lives as long as the holder of the request's attributes.
- */
-const logRecords = new WeakMap<TraceAttributes.TraceAttributes, Record<string, unknown>>()
+/** The holder of a request, with what else there is one of for each request. */
+class Request extends TraceAttributes.TraceAttributes {
+  /**
+   * The request's log annotations, as one record that its setters change, so that fibers which are running already log with
+   * what was set later.
+   */
+  readonly log: Record<string, unknown>
+  #ids: Ids = {}
+  #known: TraceAttributes.Snapshot | undefined = undefined
+
+  constructor(snapshot: TraceAttributes.Snapshot, log: Record<string, unknown>) {
+    super(snapshot)
+    this.log = log
+  }
+
+  /** The ids that it holds, where they are known: then they need not be looked for and checked. */
+  get ids(): Ids | undefined {
+    return this.#known === this.snapshot ? this.#ids : undefined
+  }
+
+  /** Says which ids it holds, until it holds something else. */
+  remember(ids: Ids): void {
+    this.#ids = ids
+    this.#known = this.snapshot
+  }
+}
 
 /**
  * Begins a request: gives it a holder and log annotations of its own, which start with what the context has already. A
@@ -131,40 +153,57 @@ export const enter = (
   ids: Ids,
   options: { readonly fresh: boolean }
 ): Context.Context<never> => {
-  const record: Record<string, unknown> = { ...Context.get(context, References.CurrentLogAnnotations) }
+  const annotations = Context.get(context, References.CurrentLogAnnotations)
   const outer = Context.get(context, TraceAttributes.Current)
-  const holder = outer === undefined ? holding(ids) : outer.fork()
-  if (options.fresh) {
-    for (const name of names) {
-      if (outer !== undefined) holder.delete(keys[name])
-      delete record[keys[name]]
+  const log: Record<string, unknown> = {}
+  for (const key of Object.keys(annotations)) {
+    if (!options.fresh || !attributes.includes(key)) log[key] = annotations[key]
+  }
+  annotate(log, ids)
+  const request = new Request(outer === undefined ? snapshotOf(ids) : outer.snapshot, log)
+  if (outer !== undefined) {
+    if (options.fresh) for (const key of attributes) request.delete(key)
+    put(request, ids)
+  } else if (options.fresh) request.remember(ids)
+  return Context.addUnsafe(
+    Context.addUnsafe(context, TraceAttributes.Current.key, request),
+    References.CurrentLogAnnotations.key,
+    log
+  )
+}
+
+/** The attributes of each combination of ids: every request has one of these lists. */
+const combinations: ReadonlyArray<ReadonlyArray<string>> = Array.from({ length: 1 << names.length }, (_, combination) =>
+  attributes.filter((_, index) => (combination & (1 << index)) !== 0)
+)
+const requestAndCorrelation = combinations.find(
+  (list) => list.length === 2 && list.includes(keys.requestId) && list.includes(keys.correlationId)
+)!
+
+/** What a holder of these ids, and of nothing else, holds. */
+const snapshotOf = (ids: Ids): TraceAttributes.Snapshot => {
+  if (ids.userId === undefined && ids.requestId !== undefined && ids.correlationId !== undefined) {
+    if (ids.organizationId === undefined) {
+      return { keys: requestAndCorrelation, values: [ids.requestId, ids.correlationId] }
     }
   }
-  put(outer === undefined ? undefined : holder, record, ids)
-  logRecords.set(holder, record)
-  return Context.add(
-    Context.add(context, TraceAttributes.Current, holder),
-    References.CurrentLogAnnotations,
-    record
-  ) as Context.Context<never>
-}
-
-/** A new holder, filled at once: one comes with every request. */
-const holding = (ids: Ids): TraceAttributes.TraceAttributes => {
-  const known = names.filter((name) => ids[name] !== undefined)
-  return new TraceAttributes.TraceAttributes({
-    keys: known.map((name) => keys[name]),
-    values: known.map((name) => ids[name])
-  })
-}
-
-const put = (holder: TraceAttributes.TraceAttributes | undefined, record: Record<string, unknown>, ids: Ids): void => {
-  for (const name of names) {
-    const value = ids[name]
+  const values: Array<string> = []
+  let combination = 0
+  for (let index = 0; index < names.length; index++) {
+    const value = ids[names[index]!]
     if (value === undefined) continue
-    holder?.set(keys[name], value)
-    record[keys[name]] = value
+    values.push(value)
+    combination |= 1 << index
   }
+  return { keys: combinations[combination]!, values }
+}
+
+const put = (holder: TraceAttributes.TraceAttributes, ids: Ids): void => {
+  for (const name of names) if (ids[name] !== undefined) holder.set(keys[name], ids[name])
+}
+
+const annotate = (log: Record<string, unknown>, ids: Ids): void => {
+  for (const name of names) if (ids[name] !== undefined) log[keys[name]] = ids[name]
 }
 
 const setAll = (ids: Ids): Effect.Effect<void, InvalidIdError> =>
@@ -179,13 +218,14 @@ const setAll = (ids: Ids): Effect.Effect<void, InvalidIdError> =>
       fiber.setContext(enter(fiber.context, ids, { fresh: false }))
       return Effect.void
     }
-    const annotations = fiber.getRef(References.CurrentLogAnnotations)
-    const record = logRecords.get(holder) ?? {}
-    put(holder, record, ids)
+    put(holder, ids)
+    const log = holder instanceof Request ? holder.log : undefined
+    if (log !== undefined) annotate(log, ids)
     // Inside of `Effect.annotateLogs` the fiber has a copy, which has to be told by itself.
-    if (annotations !== record) {
+    const annotations = fiber.getRef(References.CurrentLogAnnotations)
+    if (annotations !== log) {
       const copy: Record<string, unknown> = { ...annotations }
-      put(holder, copy, ids)
+      annotate(copy, ids)
       fiber.setContext(Context.add(fiber.context, References.CurrentLogAnnotations, copy))
     }
     return Effect.void
@@ -208,12 +248,15 @@ export const setCorrelationId = (correlationId: string): Effect.Effect<void, Inv
 export const ofFiber = (fiber: Fiber.Fiber<unknown, unknown>): Ids => {
   const holder = TraceAttributes.ofFiber(fiber)
   if (holder === undefined) return {}
+  const known = holder instanceof Request ? holder.ids : undefined
+  if (known !== undefined) return known
   const ids: { -readonly [K in Name]?: string } = {}
   for (const name of names) {
     const value = holder.get(keys[name])
     // Others may have put anything into the holder; what is sent on has to be fit for a header.
     if (typeof value === "string" && isAccepted(name, value)) ids[name] = value
   }
+  if (holder instanceof Request) holder.remember(ids)
   return ids
 }
 
@@ -230,7 +273,7 @@ export const provide =
     Effect.withFiber((fiber): Effect.Effect<A, E | InvalidIdError, R> => {
       const valid = validate(ids)
       if (Result.isFailure(valid)) return Effect.fail(valid.failure)
-      const correlationId = ids.correlationId ?? ofFiber(fiber).correlationId ?? randomUUID()
+      const correlationId = ids.correlationId ?? ofFiber(fiber).correlationId ?? uuid()
       return Effect.updateContext(
         self,
         (context: Context.Context<R>) =>
@@ -248,26 +291,47 @@ export const provide =
  *
  * @internal
  */
-export const accept = (carrier: Carrier.Carrier, baggage: Baggage.Baggage, trusted: boolean): Ids => {
-  if (!trusted) return { requestId: randomUUID(), correlationId: randomUUID() }
-  return {
-    userId: valueIn(baggage, "userId"),
-    organizationId: valueIn(baggage, "organizationId"),
-    requestId: valueUnder(carrier, REQUEST_HEADER, "requestId") ?? randomUUID(),
-    correlationId:
-      valueUnder(carrier, CORRELATION_HEADER, "correlationId") ?? valueIn(baggage, "correlationId") ?? randomUUID()
+export const accept = (carrier: Carrier.Carrier, baggage: Baggage.Baggage, trusted: boolean): Ids =>
+  trusted
+    ? accepted(
+        only(Carrier.values(carrier, REQUEST_HEADER)),
+        only(Carrier.values(carrier, CORRELATION_HEADER)),
+        baggage
+      )
+    : { requestId: uuid(), correlationId: uuid() }
+
+/**
+ * The same for the headers of an HTTP request, whose names are in lower case and whose values are texts.
+ *
+ * @internal
+ */
+export const acceptHeaders = (
+  headers: Readonly<Record<string, unknown>>,
+  baggage: Baggage.Baggage,
+  trusted: boolean
+): Ids =>
+  trusted
+    ? accepted(headers[REQUEST_HEADER], headers[CORRELATION_HEADER], baggage)
+    : { requestId: uuid(), correlationId: uuid() }
+
+const accepted = (request: unknown, correlation: unknown, baggage: Baggage.Baggage): Ids => {
+  const requestId = idIn(request, "requestId") ?? uuid()
+  const given = idIn(correlation, "correlationId")
+  if (baggage.size === 0) return { requestId, correlationId: given ?? uuid() }
+  const ids: { -readonly [K in Name]?: string } = {}
+  for (const name of ["userId", "organizationId"] as const) {
+    const value = idIn(Baggage.get(baggage, keys[name]), name)
+    if (value !== undefined) ids[name] = value
   }
+  ids.requestId = requestId
+  ids.correlationId = given ?? idIn(Baggage.get(baggage, keys.correlationId), "correlationId") ?? uuid()
+  return ids
 }
 
-const valueIn = (baggage: Baggage.Baggage, name: Name): string | undefined => {
-  const value = Baggage.get(baggage, keys[name])
-  return value !== undefined && isAccepted(name, value) ? value : undefined
-}
+const idIn = (value: unknown, name: Name): string | undefined =>
+  typeof value === "string" && isAccepted(name, value) ? value : undefined
 
-const valueUnder = (carrier: Carrier.Carrier, header: string, name: Name): string | undefined => {
-  const values = Carrier.values(carrier, header)
-  return values.length === 1 && isAccepted(name, values[0]!) ? values[0] : undefined
-}
+const only = (values: ReadonlyArray<string>): string | undefined => (values.length === 1 ? values[0] : undefined)
 
 /** The headers of a request's ids, in lower case. */
 export const idHeaders = (ids: Ids): Record<string, string> => ({

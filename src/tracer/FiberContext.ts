@@ -34,7 +34,7 @@ const withBoth = (
 const preset = (
   cache: Fiber.Fiber.Cache,
   span: Tracer.AnySpan,
-  stackFrame: References.StackFrame
+  stackFrame: References.StackFrame | undefined
 ): Fiber.Fiber.Cache => ({
   scheduler: cache.scheduler,
   tracer: cache.tracer,
@@ -88,4 +88,19 @@ export const enter = (fiber: AnyFiber, span: Tracer.AnySpan, frame: References.S
   if (takesPreset) (context as Caching)._fiberCache = preset(fiber.cache, span, frame)
   fiber.setContext(context)
   return context
+}
+
+/**
+ * Makes a span the current one of a fiber, in a context that differs from the fiber's in nothing that a fiber derives values
+ * from; returns the context that does it.
+ */
+export const enterSpan = (
+  fiber: AnyFiber,
+  context: Context.Context<never>,
+  span: Tracer.AnySpan
+): Context.Context<never> => {
+  const inner = Context.addUnsafe(context, parentSpanKey, span)
+  if (takesPreset) (inner as Caching)._fiberCache = preset(fiber.cache, span, fiber.cache.stackFrame)
+  fiber.setContext(inner)
+  return inner
 }

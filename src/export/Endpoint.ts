@@ -81,7 +81,8 @@ export class Endpoint {
     const now = timing.now()
     this.failures++
     this.waitIsOrdered = outcome.afterMillis !== undefined
-    const wait = outcome.afterMillis ?? this.backoffMillis(this.failures)
+    // One that asks for no wait at all is not asked over and over again.
+    const wait = Math.max(outcome.afterMillis ?? 0, this.backoffMillis(this.failures))
     this.waitUntil = now + (isHurried && !this.waitIsOrdered ? Math.min(wait, hurriedMillis) : wait)
     diagnostics.reachable = false
     if (this.awaySince === undefined) {

@@ -28,6 +28,8 @@ export interface EncodedRequest {
   /** As `encoding.resource` wrote it. */
   readonly resource: Uint8Array
   readonly sections: ReadonlyArray<EncodedSection>
+  /** Gives the memory of its spans back, once nobody reads them any more. */
+  readonly release?: (() => void) | undefined
 }
 
 /** A request and what it holds. */
@@ -50,7 +52,10 @@ export const make = (options: HttpTransportOptions): Sink<EncodedRequest> => {
     send: async (request, timeoutMillis) => {
       const pieces = request.encoding.request(request.resource, request.sections)
       const answer = await transport.send(pieces, request.encoding.contentType, timeoutMillis)
-      return outcomeOf(answer, options.timing.date(), clean)
+      const outcome = outcomeOf(answer, options.timing.date(), clean)
+      // A server may answer before it has read all: what the socket still holds must not be written to.
+      if (outcome._tag === "Delivered" && answer._tag === "Answered" && answer.isSent) request.release?.()
+      return outcome
     },
     split,
     nameOf: (request) => {
@@ -148,13 +153,18 @@ const longestWaitMillis = 3_600_000
 
 /**
  * How long `Retry-After` asks to wait, in milliseconds, an hour at most: seconds, or a date against the wall clock.
- * `undefined` where it is neither.
+ * `undefined` where it is neither, and for a date that has passed: the server's clock, or ours, is wrong.
  */
 export const retryAfterMillis = (header: string, date: number): number | undefined => {
   const text = header.trim()
-  const millis = /^\d+(\.\d+)?$/.test(text) ? Number(text) * 1000 : Date.parse(text) - date
-  return Number.isNaN(millis) ? undefined : Math.min(longestWaitMillis, Math.max(0, millis))
+  const isSeconds = /^\d+(\.\d+)?$/.test(text)
+  if (!isSeconds && !httpDate.test(text)) return undefined
+  const millis = isSeconds ? Number(text) * 1000 : Date.parse(text) - date
+  return Number.isNaN(millis) || (!isSeconds && millis <= 0) ? undefined : Math.min(longestWaitMillis, millis)
 }
+
+/** JavaScript takes `-5` and `1, 2` for dates. */
+const httpDate = /^[A-Za-z]{3,9},? /
 
 const split = (request: EncodedRequest): readonly [Part<EncodedRequest>, Part<EncodedRequest>] => {
   const half = partOf(request).count >> 1
@@ -173,5 +183,7 @@ const split = (request: EncodedRequest): readonly [Part<EncodedRequest>, Part<En
     }
     room -= section.count
   }
-  return [partOf({ ...request, sections: left }), partOf({ ...request, sections: right })]
+  // What two share is given back by none.
+  const { encoding, resource } = request
+  return [partOf({ encoding, resource, sections: left }), partOf({ encoding, resource, sections: right })]
 }

@@ -195,6 +195,25 @@ describe("Delivery", () => {
     await receiver.spansReceived(1)
   })
 
+  it.each(["0", "-5", "1, 2", "Thu, 01 Jan 1970 00:00:00 GMT"])(
+    "a collector that is busy and says Retry-After: %s is not asked over and over",
+    async (header) => {
+      const timing = fakeTiming()
+      const receiver = await receive()
+      receiver.answer(status(429, { retryAfter: header }))
+      const pipeline = pipelineTo(receiver, { timing, retryMinMillis: 500 })
+      endSpans(pipeline.receiver, "a")
+      timing.advance(20)
+      await until(() => pipeline.status().reachable === false, "the refusal")
+      timing.advance(240)
+      await timing.settle()
+      expect(receiver.requests).toHaveLength(1)
+      receiver.answer(ok)
+      timing.advance(300)
+      await receiver.spansReceived(1)
+    }
+  )
+
   it("a burst of 10,000 in one tick arrives whole, in as few requests as the limits allow", async () => {
     const receiver = await receive()
     const text = "x".repeat(200)

@@ -107,7 +107,7 @@ export const layer: Layer.Layer<never> = Layer.effect(
   )
 )
 
-/** One of Effect's loggers in the place of all. They are loaded where the layer is built. */
+/** One of Effect's loggers in the place of all. They are loaded when the layer is built, which `runSync` cannot wait for. */
 const only = (pick: (loggers: typeof Logger) => Logger.Logger<unknown, unknown>): Layer.Layer<never> =>
   Layer.effect(
     References.CurrentLoggers,
@@ -117,8 +117,8 @@ const only = (pick: (loggers: typeof Logger) => Logger.Logger<unknown, unknown>)
     )
   )
 
-/** One JSON object a line, with the trace's ids among the annotations. */
+/** One JSON object a line, with the trace's ids among the annotations. Loads `effect/Logger` first, so not for `runSync`. */
 export const layerJson: Layer.Layer<never> = only((loggers) => loggers.consoleJson)
 
-/** Lines for people, with the trace's ids. */
+/** Lines for people, with the trace's ids. Loads `effect/Logger` first, so not for `runSync`. */
 export const layerPretty: Layer.Layer<never> = only((loggers) => loggers.consolePretty())

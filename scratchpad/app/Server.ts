@@ -8,6 +8,7 @@ import { Data, Effect, Layer } from "effect"
 import { HttpRouter } from "effect/http"
 import * as TracedHttpServer from "effect-telemetry/http/HttpServer"
 import { createServer } from "node:http"
+import * as AccessLog from "./AccessLog.ts"
 import * as Audio from "./Api/Audio.ts"
 import * as Failures from "./Api/Failures.ts"
 import * as Feed from "./Api/Feed.ts"
@@ -32,8 +33,14 @@ export const routes = Layer.mergeAll(
 )
 
 /** Serves the routes through the traced server below. */
-export const served = HttpRouter.serve(routes, { disableListenLog: true, disableLogger: true }).pipe(
-  Layer.provide(TracedHttpServer.layer)
+export const served = Layer.unwrap(
+  Effect.map(AccessLog.AccessLog, (accessLog) =>
+    HttpRouter.serve(routes, {
+      disableListenLog: true,
+      disableLogger: true,
+      ...(accessLog ? { middleware: AccessLog.middleware } : {})
+    }).pipe(Layer.provide(TracedHttpServer.layer), Layer.provide(AccessLog.layerProbesUntraced))
+  )
 )
 
 /** The port cannot be listened on, and what to do about it. */

@@ -15,6 +15,7 @@ import * as Parts from "./Parts.ts"
 import { run } from "./Command/Run.ts"
 import { help, readSettings, type Settings } from "./Command/Settings.ts"
 import * as Terminal from "./Command/Terminal.ts"
+import * as Signals from "./Signals.ts"
 import { makeReceiver, type Trace } from "./Command/Traces.ts"
 
 /** What starts in which order, and how long it takes. */
@@ -23,10 +24,14 @@ const progress = Layer.succeed(Parts.Progress, {
   ready: (part, detail) => Terminal.say(`  ${part.padEnd(10)} ${Terminal.green("ready")}: ${detail}`)
 })
 
-/** Traces are printed here, and sent to where the environment says, if it does. */
+/** Traces are printed here, and sent to where the environment says, if it does; with logs and metrics, if it asks for them. */
 const telemetry = (settings: Settings, traces: Queue.Queue<Trace>) =>
+  Signals.layer.pipe(Layer.provideMerge(traced(settings, traces)))
+
+const traced = (settings: Settings, traces: Queue.Queue<Trace>) =>
   Telemetry.layer({
     enabled: true,
+    resourceAttributes: Signals.instance(process.env),
     serviceName: process.env["OTEL_SERVICE_NAME"] ?? "social-audio",
     exporter: settings.exports ? "otlp" : "none",
     receivers: [makeReceiver(traces, Terminal.traceOutput)],

@@ -63,6 +63,7 @@ Where it listens
 
 Where traces go, beside this terminal
   OTEL_EXPORTER_OTLP_ENDPOINT   such as http://localhost:4318; all other OTEL_ variables hold too
+  OTEL_LOGS_EXPORTER            otlp sends log lines there too, OTEL_METRICS_EXPORTER=otlp metrics
   NO_COLOR, FORCE_COLOR         plain text, or colours where there is no terminal
 
 Real servers in the place of the parts in this process

@@ -1,7 +1,15 @@
 import { assert, describe, it } from "@effect/vitest"
+import { printedBy } from "./blocks.ts"
+import { difference, linesOf } from "./compare.ts"
 import { compile, extract, root, run } from "./snippets.ts"
 
 const snippets = extract()
+
+/** What the page says that a program prints, where it does. */
+const shownBy = (origin: string): ReadonlyArray<string> | undefined => {
+  const page = origin.slice(0, origin.lastIndexOf(":"))
+  return page.endsWith(".md") ? printedBy(page).get(origin) : undefined
+}
 
 describe("snippets of README, guides and doc comments", () => {
   it("there are some", () => {
@@ -22,6 +30,8 @@ describe("snippets of README, guides and doc comments", () => {
             : ["--conditions=source", file]
         const { code, output } = await run(args)
         expect(code, output).toBe(0)
+        const shown = shownBy(origin)
+        if (shown !== undefined) assert.strictEqual(difference(shown, linesOf(output)), "", output)
       })
     }
   })

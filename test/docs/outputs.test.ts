@@ -76,7 +76,7 @@ describe("outputs that pages show", () => {
       }
       const session = blocks.filter((block) => !isAlone(block))
       if (!session.some(({ info }) => info === "console")) return
-      it.live("its commands one after the other", { timeout: 180_000 }, () => Effect.scoped(follow(session)))
+      it.live("its commands one after the other", () => Effect.scoped(follow(session)), 180_000)
     })
   }
 })

@@ -107,7 +107,9 @@ export const follow = (blocks: ReadonlyArray<Block>): Effect.Effect<void, never,
         const until = Date.now() + patience
         for (;;) {
           const all = [...staying.seen, ...shown]
-          const printed = linesOf(toShown(staying.running.printed(), ports["takes"]!)).filter((line) => line !== "")
+          const printed: ReadonlyArray<string> = linesOf(toShown(staying.running.printed(), ports["takes"]!)).filter(
+            (line) => line !== ""
+          )
           const wrong = difference(
             all.filter((line) => line !== ""),
             printed

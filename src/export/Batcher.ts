@@ -118,14 +118,17 @@ export class Batcher implements SpanBatcher {
     if (this.count === 0) return
     this.tick()
     const sections: Array<EncodedSection> = []
-    this.takeFrom(this.own, sections)
-    for (const section of this.others.values()) this.takeFrom(section, sections)
+    const taken: Array<Section> = []
+    this.takeFrom(this.own, sections, taken)
+    for (const section of this.others.values()) this.takeFrom(section, sections, taken)
     this.count = 0
-    this.options.full(partOf({ encoding: this.options.encoding, resource: this.resource, sections }))
+    const release = (): void => taken.forEach(({ writer }, i) => writer.giveBack(sections[i]!.spans))
+    this.options.full(partOf({ encoding: this.options.encoding, resource: this.resource, sections, release }))
   }
 
-  private takeFrom(section: Section, sections: Array<EncodedSection>): void {
+  private takeFrom(section: Section, sections: Array<EncodedSection>, taken: Array<Section>): void {
     if (section.count === 0) return
+    taken.push(section)
     sections.push({ scope: section.scope, count: section.count, spans: section.writer.take() })
     section.count = 0
     section.recordedCount = 0

@@ -29,6 +29,7 @@
 import { context, createContextKey, ROOT_CONTEXT } from "@opentelemetry/api"
 import type * as Http from "node:http"
 import type * as Https from "node:https"
+import { urlToHttpOptions } from "node:url"
 import type * as Zlib from "node:zlib"
 import { messageOf } from "./Diagnostics.ts"
 import type { Timing } from "./Timing.ts"
@@ -66,6 +67,8 @@ export type HttpAnswer =
       readonly contentType: string
       /** At most 64 KiB of it. */
       readonly body: Uint8Array
+      /** Whether all of the request had left by then, so that nobody reads its pieces any more. */
+      readonly isSent: boolean
     }
   | {
       readonly _tag: "Failed"
@@ -94,6 +97,8 @@ export class HttpTransport {
   private readonly url: URL
   private readonly options: HttpTransportOptions
   private agent: Http.Agent | undefined
+  /** What all requests have in common. */
+  private common: Http.RequestOptions | undefined
   private readonly running = new Set<() => void>()
   private closed = false
 
@@ -147,7 +152,8 @@ export class HttpTransport {
               status: response.statusCode ?? 0,
               retryAfter: response.headers["retry-after"],
               contentType: (response.headers["content-type"] ?? contentType).toLowerCase(),
-              body: chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks)
+              body: chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks),
+              isSent: request.writableFinished
             })
             partial = answered()
             response.on("data", (chunk: Uint8Array) => {
@@ -201,16 +207,24 @@ export class HttpTransport {
         : {})
     } as Https.AgentOptions)
     const agent = this.agent
+    this.common ??= {
+      ...urlToHttpOptions(this.url),
+      method: "POST",
+      agent,
+      headers: {
+        "user-agent": userAgent === undefined ? defaultUserAgent : `${userAgent} ${defaultUserAgent}`,
+        ...lowerCase(headers)
+      }
+    }
+    const { common } = this
     let length = 0
     for (const piece of body) length += piece.length
     return context.with(suppressed, () => {
       if (fresh) for (const sockets of Object.values(agent.freeSockets)) sockets?.forEach((socket) => socket.destroy())
-      const request = module.request(this.url, {
-        method: "POST",
-        agent,
+      const request = module.request({
+        ...common,
         headers: {
-          "user-agent": userAgent === undefined ? defaultUserAgent : `${userAgent} ${defaultUserAgent}`,
-          ...lowerCase(headers),
+          ...(common.headers as Http.OutgoingHttpHeaders),
           "content-type": contentType,
           "content-length": length,
           ...(gzipped ? { "content-encoding": "gzip" } : {})

@@ -70,8 +70,10 @@ export interface SpanWriter {
   readonly truncate: (offset: number) => void
   /** Appends spans that a writer of the same encoding wrote. */
   readonly append: (spans: Uint8Array) => void
-  /** A copy of all bytes; the writer is empty afterwards. */
+  /** All bytes; the writer is empty afterwards. */
   readonly take: () => Uint8Array
+  /** What `take` gave is needed no more, by nobody: its memory may be written to again. */
+  readonly giveBack: (bytes: Uint8Array) => void
 }
 
 /** What a collector says in the body of its answer. */

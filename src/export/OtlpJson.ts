@@ -18,6 +18,7 @@
  * @see https://opentelemetry.io/docs/specs/otlp/#json-protobuf-encoding
  */
 import type { EventData, LinkData, SpanData } from "../tracer/SpanData.ts"
+import { GrowingBuffer } from "./GrowingBuffer.ts"
 import {
   flagsOf,
   isInt64,
@@ -32,8 +33,6 @@ import {
   type SpanWriter
 } from "./OtlpEncoder.ts"
 
-const initialSize = 64 * 1024
-const keptSize = 4 * 1024 * 1024
 /** Behind every span. A line break cannot occur within one, so spans can be told apart without parsing. */
 const separator = ",\n"
 
@@ -129,54 +128,11 @@ const spanText = (span: SpanData): string => {
   return `${text},"status":{${message}"code":${span.statusCode}}}${separator}`
 }
 
-class JsonWriter implements SpanWriter {
-  private buffer = Buffer.allocUnsafeSlow(initialSize)
-  private position = 0
-
-  get length(): number {
-    return this.position
-  }
-
-  viewFrom(offset: number): Uint8Array {
-    return this.buffer.subarray(offset, this.position)
-  }
-
-  copyFrom(offset: number): Uint8Array {
-    const copy = Buffer.allocUnsafeSlow(this.position - offset)
-    this.buffer.copy(copy, 0, offset, this.position)
-    return copy
-  }
-
-  truncate(offset: number): void {
-    this.position = offset
-  }
-
-  append(spans: Uint8Array): void {
-    if (this.position + spans.length > this.buffer.length) {
-      const larger = Buffer.allocUnsafeSlow(Math.max(this.buffer.length * 2, this.position + spans.length))
-      this.buffer.copy(larger, 0, 0, this.position)
-      this.buffer = larger
-    }
-    this.buffer.set(spans, this.position)
-    this.position += spans.length
-  }
-
-  take(): Uint8Array {
-    const bytes = this.copyFrom(0)
-    this.position = 0
-    if (this.buffer.length > keptSize) this.buffer = Buffer.allocUnsafeSlow(initialSize)
-    return bytes
-  }
-
+class JsonWriter extends GrowingBuffer implements SpanWriter {
   write(span: SpanData): boolean {
     try {
       const text = spanText(span)
-      const most = text.length * 3
-      if (this.position + most > this.buffer.length) {
-        const larger = Buffer.allocUnsafeSlow(Math.max(this.buffer.length * 2, this.position + most))
-        this.buffer.copy(larger, 0, 0, this.position)
-        this.buffer = larger
-      }
+      this.reserve(text.length * 3)
       this.position += this.buffer.write(text, this.position, "utf8")
       return true
     } catch {

@@ -1,5 +1,5 @@
 /**
- * The protobuf wire format, as far as OTLP needs it: a buffer that grows, and the fields that are written into it.
+ * The protobuf wire format, as far as OTLP needs it: the fields that are written into a buffer that grows.
  *
  * What makes it quick: the lengths of short ASCII attributes are known before they are written, so nothing is moved, and
  * no object is made on the way.
@@ -7,11 +7,9 @@
  * @see https://protobuf.dev/programming-guides/encoding/
  * @internal
  */
+import { GrowingBuffer } from "./GrowingBuffer.ts"
 import { isInt64, isInt64Big, keysOf, maxDepth } from "./OtlpEncoder.ts"
 
-const initialSize = 64 * 1024
-/** A buffer that had to grow beyond this is given back once it was taken. */
-const keptSize = 4 * 1024 * 1024
 /** Below this many characters a loop in JavaScript is quicker than a call into the runtime. */
 const loopLimit = 48
 /** Bytes that `writeShort` writes at most. */
@@ -34,46 +32,7 @@ const scratchBytes = new Uint8Array(scratchDouble.buffer)
 export const lengthOfVarint = (value: number): number =>
   value < 0x80 ? 1 : value < 0x4000 ? 2 : value < 0x20_0000 ? 3 : value < 0x1000_0000 ? 4 : 5
 
-export class ProtobufBuffer {
-  protected buffer: Buffer = Buffer.allocUnsafeSlow(initialSize)
-  protected view = new DataView(this.buffer.buffer)
-  protected position = 0
-  /** Another one from the moment on from which what stood in the buffer may stand there no more. */
-  protected generation = 0
-
-  get length(): number {
-    return this.position
-  }
-
-  viewFrom(offset: number): Uint8Array {
-    return this.buffer.subarray(offset, this.position)
-  }
-
-  copyFrom(offset: number): Uint8Array {
-    const copy = Buffer.allocUnsafeSlow(this.position - offset)
-    this.buffer.copy(copy, 0, offset, this.position)
-    return copy
-  }
-
-  truncate(offset: number): void {
-    this.position = offset
-    this.generation++
-  }
-
-  append(spans: Uint8Array): void {
-    this.reserve(spans.length)
-    this.buffer.set(spans, this.position)
-    this.position += spans.length
-  }
-
-  take(): Uint8Array {
-    const bytes = this.copyFrom(0)
-    this.position = 0
-    this.generation++
-    if (this.buffer.length > keptSize) this.use(Buffer.allocUnsafeSlow(initialSize))
-    return bytes
-  }
-
+export class ProtobufBuffer extends GrowingBuffer {
   /** Repeated `KeyValue` of a tag that takes one byte. */
   attributes(tag: number, keys: ReadonlyArray<string>, values: ReadonlyArray<unknown>): void {
     for (let i = 0; i < keys.length; i++) this.attribute(tag, keys[i]!, values[i])
@@ -166,21 +125,6 @@ export class ProtobufBuffer {
     if (length > shortRun) buffer.copyWithin(position, from, to)
     else for (let i = 0; i < length; i++) buffer[position + i] = buffer[from + i]!
     this.position = position + length
-  }
-
-  protected reserve(size: number): void {
-    if (this.position + size > this.buffer.length) this.grow(size)
-  }
-
-  protected grow(size: number): void {
-    const larger = Buffer.allocUnsafeSlow(Math.max(this.buffer.length * 2, this.position + size))
-    this.buffer.copy(larger, 0, 0, this.position)
-    this.use(larger)
-  }
-
-  private use(buffer: Buffer): void {
-    this.buffer = buffer
-    this.view = new DataView(buffer.buffer)
   }
 
   /** Starts a message of unknown length, with one byte kept free for it. */

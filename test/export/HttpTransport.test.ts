@@ -3,6 +3,9 @@ import { AsyncLocalStorageContextManager } from "@opentelemetry/context-async-ho
 import { isTracingSuppressed } from "@opentelemetry/core"
 import { afterEach, describe, expect, it } from "@effect/vitest"
 import * as diagnosticsChannel from "node:diagnostics_channel"
+import { once } from "node:events"
+import { createServer } from "node:http"
+import type { AddressInfo } from "node:net"
 import { HttpTransport, type HttpTransportOptions } from "../../src/export/HttpTransport.ts"
 import { encodeSpans } from "../../src/export/OtlpEncoder.ts"
 import { protobuf } from "../../src/export/OtlpProtobuf.ts"
@@ -70,6 +73,25 @@ describe("HttpTransport", () => {
     const transport = transportTo(receiver.url)
     for (let i = 0; i < 5; i++) await post(transport, String(i))
     expect([receiver.spans.length, receiver.connections]).toEqual([5, 1])
+  })
+
+  it("says whether all of a request had left when it was answered", async () => {
+    const receiver = await receive()
+    expect(await post(transportTo(receiver.url))).toMatchObject({ status: 200, isSent: true })
+    // One that answers at once, and reads nothing.
+    const server = createServer((_, response) => void response.end()).listen(0, "127.0.0.1")
+    closing.push(() => server.closeAllConnections())
+    await once(server, "listening")
+    const transport = transportTo(`http://127.0.0.1:${(server.address() as AddressInfo).port}/`)
+    const large = [new Uint8Array(64 * 1024 * 1024)]
+    expect(await transport.send(large, "application/x-protobuf", 5_000)).toMatchObject({ status: 200, isSent: false })
+    server.close()
+  })
+
+  it("a URL whose credentials cannot be read is no request", async () => {
+    const answer = await post(transportTo("http://us%er:secret@127.0.0.1:1/v1/traces"))
+    expect(answer).toMatchObject({ _tag: "Failed", code: "INVALID" })
+    expect(JSON.stringify(answer)).not.toContain("secret")
   })
 
   it("compresses every request", async () => {

@@ -2,7 +2,7 @@ import { describe, expect, it } from "@effect/vitest"
 import type { ReadableSpan, SpanExporter } from "@opentelemetry/sdk-trace-base"
 import * as Pipeline from "../../src/export/Pipeline.ts"
 import { closeAfterEach, pipelineTo, receive, until } from "../faults/support.ts"
-import { hang, ok } from "../support/OtlpReceiver.ts"
+import { hang, ok, status } from "../support/OtlpReceiver.ts"
 import { fakeTiming } from "./FakeTiming.ts"
 import { endSpans, makeEnded, makeLocalTrace, namesOf, readable, recordLog, testResource } from "./support.ts"
 
@@ -279,6 +279,24 @@ describe("Pipeline", () => {
       await new Promise((resolve) => setImmediate(resolve))
       expect(pipeline.status()).toMatchObject({ exported: 0, droppedTotal: 1 })
     })
+  })
+
+  it("every span arrives as it was, when memory is written to again and again while requests are on their way", async () => {
+    const receiver = await receive()
+    const pipeline = pipelineTo(receiver)
+    const text = "x".repeat(300)
+    const names = namesOf("s", 30_000)
+    for (const [i, name] of names.entries()) {
+      pipeline.receiver.ended(makeEnded({ name, attributeKeys: ["text"], attributeValues: [`${name} ${text}`] }))
+      // Sometimes answers are waited for, sometimes not.
+      if (i % 1_000 === 0) await new Promise((resolve) => setImmediate(resolve))
+      if (i % 7_000 === 0) await pipeline.flush(10_000)
+      if (i === 10_000) receiver.next(status(503), status(400), status(413))
+    }
+    await pipeline.flush(20_000)
+    const wrong = receiver.spans.filter((span) => span.attributes["text"] !== `${span.name} ${text}`)
+    expect([wrong.length, new Set(receiver.spanNames()).size]).toEqual([0, names.length])
+    expect(pipeline.status()).toMatchObject({ exported: names.length, droppedTotal: 0 })
   })
 
   it("status says where everything is", async () => {

@@ -62,6 +62,44 @@ const opened = (file: string, flags: string): Promise<number> =>
     fs.open(file, flags, 0o600, (error, fd) => (error === null ? resolve(fd) : reject(error)))
   })
 
+const folderMode = { mode: 0o700 }
+
+/**
+ * Makes a directory and those above it. Node's own way to do so never comes back where a file system takes no folders and
+ * says that something is missing, as `/proc` does: it goes on making the parent, which is there, and trying again.
+ */
+const makeDirectorySync = (directory: string): void => {
+  try {
+    fs.mkdirSync(directory, folderMode)
+  } catch (error) {
+    if (isThere(error)) return
+    if (!isMissing(error) || path.dirname(directory) === directory) throw error
+    makeDirectorySync(path.dirname(directory))
+    try {
+      fs.mkdirSync(directory, folderMode)
+    } catch (again) {
+      // Another process may have been quicker.
+      if (!isThere(again)) throw again
+    }
+  }
+}
+
+const makeDirectory = async (directory: string): Promise<void> => {
+  try {
+    await fs.promises.mkdir(directory, folderMode)
+  } catch (error) {
+    if (isThere(error)) return
+    if (!isMissing(error) || path.dirname(directory) === directory) throw error
+    await makeDirectory(path.dirname(directory))
+    await fs.promises.mkdir(directory, folderMode).catch((again: unknown) => {
+      if (!isThere(again)) throw again
+    })
+  }
+}
+
+const isThere = (error: unknown): boolean => (error as NodeJS.ErrnoException).code === "EEXIST"
+const isMissing = (error: unknown): boolean => (error as NodeJS.ErrnoException).code === "ENOENT"
+
 /** The file system of this machine. */
 export const io: SpoolIo = {
   open: (file) => opened(file, "r+"),
@@ -73,9 +111,7 @@ export const io: SpoolIo = {
   remove: (file) => fs.promises.unlink(file),
   removeDirectory: (directory) => fs.promises.rmdir(directory),
   rename: (from, to) => fs.promises.rename(from, to),
-  makeDirectory: async (directory) => {
-    await fs.promises.mkdir(directory, { recursive: true, mode: 0o700 })
-  },
+  makeDirectory,
   list: (directory) => fs.promises.readdir(directory),
   stat: (file) => fs.promises.stat(file),
   touch: async (file) => {
@@ -95,7 +131,7 @@ export const io: SpoolIo = {
   },
   makeFolderSync: (folder, file, text) => {
     const hidden = path.join(path.dirname(folder), `.${path.basename(folder)}`)
-    fs.mkdirSync(hidden, { recursive: true, mode: 0o700 })
+    makeDirectorySync(hidden)
     fs.writeFileSync(path.join(hidden, file), text, { mode: 0o600 })
     fs.renameSync(hidden, folder)
   }

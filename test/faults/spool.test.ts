@@ -399,6 +399,35 @@ describe("Spool", () => {
     }
   )
 
+  it.each(["/proc/spool", "/proc/a/b/spool", "/dev/null/spool"])(
+    "a directory where no folder can be made (%s): one warning, and memory",
+    async (directory) => {
+      const receiver = await receive()
+      const pipeline = spooling(receiver, directory)
+      endSpans(pipeline.receiver, "s")
+      await pipeline.flush(5_000)
+      expect(receiver.spanNames()).toEqual(["s"])
+      expect(pipeline.said.messages()).toEqual([
+        expect.stringMatching(/^OpenTelemetry export: the spool .* cannot be used, spans wait in memory only: E[A-Z]+/)
+      ])
+      await expect(io.makeDirectory(directory)).rejects.toMatchObject({ code: expect.stringMatching(/^E[A-Z]+/) })
+    }
+  )
+
+  it("makes folders below folders that are not there, readable by their owner alone", async () => {
+    const directory = newDirectory()
+    const receiver = await receive()
+    const pipeline = spooling(receiver, path.join(directory, "a", "b"))
+    receiver.answer(hang)
+    endSpans(pipeline.receiver, "s")
+    await until(() => pipeline.status().spooled === 1, "the span to be written")
+    await Promise.all([1, 2].map(() => io.makeDirectory(path.join(directory, "c", "d"))))
+    for (const made of ["a", "a/b", "c", "c/d"]) {
+      expect(fs.statSync(path.join(directory, made)).mode & 0o777).toBe(0o700)
+    }
+    receiver.answer(ok)
+  })
+
   it("a slow disk is left to another thread, and the application does not wait for it", async () => {
     const directory = newDirectory()
     const timing = fakeTiming()

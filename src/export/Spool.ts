@@ -19,7 +19,8 @@
  * - What is damaged is put aside into `quarantine/`, and so is what a collector refused for good. That folder is kept to an
  *   eighth of `maxBytes`.
  * - A disk that is full, a directory that cannot be written or that is removed: spans then wait in memory only, a line
- *   says so, and writing is tried again after a while.
+ *   says so, and writing is tried again after a while. Only where the disk is full and the collector known to be away the
+ *   oldest segment gives way first.
  *
  * **Gotchas**
  *
@@ -297,8 +298,12 @@ export class Spool {
     if (segment.entries.length === 0) this.discard(segment)
   }
 
-  /** The disk is full: the oldest spans give way. */
+  /**
+   * The disk is full: the oldest spans give way, but only where the collector is known to be away. Otherwise they are about to
+   * be sent, which makes room, and what is new can wait for it in memory.
+   */
   private async makeRoom(segment: Segment): Promise<boolean> {
+    if (this.diagnostics.reachable !== false) return false
     const oldest = this.segments[0]
     if (oldest === undefined || oldest === segment || oldest === this.active) return false
     this.give(oldest)

@@ -255,6 +255,8 @@ export class SpoolDisk {
       this.works()
     } catch (error) {
       this.doesNotWork("cannot be written", error)
+      // A disk takes what it can: the next process is not to find half a record, and take it for damage.
+      if (segment.fd !== undefined) await this.io.truncate(segment.fd, segment.written).catch(ignore)
       this.breaks(segment)
     }
   }

@@ -10,6 +10,8 @@ export interface SpoolIo {
   readonly open: (file: string) => Promise<number>
   /** Writes all of the bytes from a position on. */
   readonly write: (fd: number, bytes: Uint8Array, position: number) => Promise<void>
+  /** Cuts a file: what a write that failed has left. */
+  readonly truncate: (fd: number, length: number) => Promise<void>
   readonly read: (fd: number, length: number, position: number) => Promise<Buffer>
   readonly close: (fd: number) => Promise<void>
   readonly readFile: (file: string) => Promise<Buffer>
@@ -104,6 +106,8 @@ const isMissing = (error: unknown): boolean => (error as NodeJS.ErrnoException).
 export const io: SpoolIo = {
   open: (file) => opened(file, "r+"),
   write,
+  truncate: (fd, length) =>
+    new Promise((resolve, reject) => fs.ftruncate(fd, length, (error) => (error === null ? resolve() : reject(error)))),
   read,
   close: (fd) => new Promise((resolve) => fs.close(fd, () => resolve())),
   readFile: (file) => fs.promises.readFile(file),

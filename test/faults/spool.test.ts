@@ -376,6 +376,65 @@ describe("Spool", () => {
     expect(receiver.spanNames().filter((name) => name.startsWith("t"))).toEqual(namesOf("t", 100))
   })
 
+  it("a disk that is full at the start: what was left behind is sent, not given up for what is new", async () => {
+    const directory = newDirectory()
+    await leave(directory, namesOf("old", 50))
+    const full = Object.assign(new Error("ENOSPC: no space left on device"), { code: "ENOSPC" })
+    const none: SpoolOptions["io"] = {
+      ...io,
+      write: async (fd, bytes, position) => {
+        // What a disk does: it takes what it can.
+        await io.write(fd, bytes.subarray(0, 10), position)
+        throw full
+      },
+      writeSync: (fd, bytes, position) => {
+        io.writeSync(fd, bytes.subarray(0, 10), position)
+        throw full
+      }
+    }
+    const receiver = await receive()
+    const pipeline = spooling(receiver, directory, { io: none })
+    endSpans(pipeline.receiver, ...namesOf("new", 50))
+    await receiver.spansReceived(100)
+    expect(new Set(receiver.spanNames())).toEqual(new Set([...namesOf("old", 50), ...namesOf("new", 50)]))
+    await pipeline.shutdown(1_000)
+    expect(pipeline.status()).toMatchObject({ recovered: 50, exported: 100, droppedTotal: 0 })
+  })
+
+  it("half a record, which a full disk has taken, is not left for the next process as damage", async () => {
+    const directory = newDirectory()
+    let written = 0
+    const full = Object.assign(new Error("ENOSPC: no space left on device"), { code: "ENOSPC" })
+    const refuse = (bytes: Uint8Array): boolean => (written += bytes.length) > 4_000
+    const small: SpoolOptions["io"] = {
+      ...io,
+      write: async (fd, bytes, position) => {
+        if (!refuse(bytes)) return io.write(fd, bytes, position)
+        await io.write(fd, bytes.subarray(0, 40), position)
+        throw full
+      },
+      writeSync: (fd, bytes, position) => {
+        if (!refuse(bytes)) return io.writeSync(fd, bytes, position)
+        io.writeSync(fd, bytes.subarray(0, 40), position)
+        throw full
+      }
+    }
+    const first = spooling(dead, directory, { io: small })
+    for (let i = 0; i < 60; i++) {
+      endSpans(first.receiver, `s${i}`)
+      await new Promise((resolve) => setTimeout(resolve, 1))
+    }
+    await first.shutdown(200)
+    const { dropped, spooled } = first.status()
+    expect(spooled).toBeGreaterThan(0)
+    expect(spooled + (dropped.shutdown ?? 0)).toBe(60)
+    const receiver = await receive()
+    const next = spooling(receiver, directory)
+    await next.flush(10_000)
+    expect(receiver.spanIds().size).toBe(spooled)
+    expect(next.status()).toMatchObject({ recovered: spooled, droppedTotal: 0 })
+  })
+
   it.each(["EROFS", "EACCES", "ENOTDIR"])(
     "a directory that cannot be used (%s): one warning, and memory",
     async (code) => {

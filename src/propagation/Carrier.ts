@@ -97,10 +97,25 @@ export const environmentName = (name: string): string => name.toUpperCase().repl
 export const toEnvironment = (fields: Readonly<Record<string, string>>): Record<string, string> =>
   Object.fromEntries(Object.entries(fields).map(([name, value]) => [environmentName(name), value]))
 
-/** Reads the fields named from environment variables: the counterpart of {@link toEnvironment}. */
+/** The fields of every format that this library knows, and of a request's ids. */
+export const knownFields: ReadonlyArray<string> = [
+  "traceparent",
+  "tracestate",
+  "baggage",
+  "b3",
+  "x-b3-traceid",
+  "x-b3-spanid",
+  "x-b3-parentspanid",
+  "x-b3-sampled",
+  "x-b3-flags",
+  "x-request-id",
+  "x-correlation-id"
+]
+
+/** Reads fields from environment variables: the counterpart of {@link toEnvironment}. By default all that are known. */
 export const fromEnvironment = (
   environment: Readonly<Record<string, string | undefined>>,
-  names: ReadonlyArray<string>
+  names: ReadonlyArray<string> = knownFields
 ): Record<string, string> => {
   const fields: Record<string, string> = {}
   for (const name of names) {

@@ -2,6 +2,8 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Headers from "effect/http/Headers"
 import * as Schema from "effect/Schema"
 import * as Carrier from "../../src/propagation/Carrier.ts"
+import * as Correlation from "../../src/propagation/Correlation.ts"
+import * as Propagators from "../../src/propagation/Propagators.ts"
 
 describe("values", () => {
   it.each([
@@ -72,6 +74,18 @@ describe("the environment of a process", () => {
       Carrier.fromEnvironment({ ...environment, PATH: "/bin" }, ["traceparent", "tracestate", "x-b3-traceid"]),
       { traceparent: "1", "x-b3-traceid": "2" }
     )
+  })
+
+  it("all fields that are known are read where none are named", () => {
+    const { b3, b3multi, baggage, fieldsOf, tracecontext } = Propagators
+    const known = [
+      ...fieldsOf([tracecontext, baggage, b3, b3multi]),
+      Correlation.REQUEST_HEADER,
+      Correlation.CORRELATION_HEADER
+    ]
+    assert.sameMembers([...Carrier.knownFields], known)
+    const fields = Object.fromEntries(known.map((name, index) => [name, String(index)]))
+    assert.deepStrictEqual(Carrier.fromEnvironment({ ...Carrier.toEnvironment(fields), PATH: "/bin" }), fields)
   })
 
   it.prop(

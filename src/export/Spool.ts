@@ -201,10 +201,10 @@ export class Spool {
     const isComplete = this.batchIsComplete
     this.beginBatch(segment?.end ?? 0)
     if (segment === undefined || segment.end === from) return undefined
-    const entry: Entry = { from, to: segment.end, count: part.count, done: false }
+    const entry: Entry = { from, to: segment.end, count: part.count, isComplete, done: false }
     segment.entries.push(entry)
     if (segment.end >= this.segmentBytes) this.retire(segment)
-    return segment.sourceOf(entry, isComplete)
+    return segment.sourceOf(entry)
   }
 
   /** Resolves when everything recorded so far has been written. */
@@ -371,7 +371,7 @@ export class Spool {
     const own = this.segments.findIndex((other) => other.resource === resource)
     this.segments.splice(own < 0 ? this.segments.length : own, 0, segment)
     for (const entry of segment.entries) {
-      delivery.addStored(entry.count, entry.to - entry.from, segment.sourceOf(entry, true))
+      delivery.addStored(entry.count, entry.to - entry.from, segment.sourceOf(entry))
     }
   }
 

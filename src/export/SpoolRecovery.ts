@@ -107,7 +107,7 @@ export class SpoolRecovery {
       const first = group[0]!
       const last = group.at(-1)!
       const count = group.reduce((sum, record) => sum + record.count, 0)
-      const entry: Entry = { from: first.from, to: last.to, count, done: false }
+      const entry: Entry = { from: first.from, to: last.to, count, isComplete: true, done: false }
       segment.entries.push(entry)
       segment.oldest = Math.min(segment.oldest, first.time)
       segment.newest = Math.max(segment.newest, last.time)

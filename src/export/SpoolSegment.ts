@@ -20,6 +20,8 @@ export interface Entry {
   readonly from: number
   readonly to: number
   readonly count: number
+  /** Whether all of the batch was recorded. */
+  readonly isComplete: boolean
   done: boolean
 }
 
@@ -157,8 +159,8 @@ export class Segment {
   }
 
   /** The source of a batch. */
-  sourceOf(entry: Entry, isComplete: boolean): EntrySource {
-    return new EntrySource(this, entry, isComplete, this.host)
+  sourceOf(entry: Entry): EntrySource {
+    return new EntrySource(this, entry, this.host)
   }
 
   /** Marks a batch as settled. Returns whether the cursor moved. */
@@ -169,9 +171,10 @@ export class Segment {
     return this.cursor !== before
   }
 
+  /** Spans of whole batches: what a full disk has taken in part is in memory too, and counted there. */
   get unsettledSpans(): number {
     let count = 0
-    for (const entry of this.entries) if (!entry.done) count += entry.count
+    for (const entry of this.entries) if (!entry.done && entry.isComplete && this.holds(entry)) count += entry.count
     return count
   }
 }
@@ -180,18 +183,16 @@ export class Segment {
 export class EntrySource implements Source<EncodedRequest> {
   readonly origin: Segment
   private readonly entry: Entry
-  private readonly isComplete: boolean
   private readonly host: SegmentHost
 
-  constructor(segment: Segment, entry: Entry, isComplete: boolean, host: SegmentHost) {
+  constructor(segment: Segment, entry: Entry, host: SegmentHost) {
     this.origin = segment
     this.entry = entry
-    this.isComplete = isComplete
     this.host = host
   }
 
   get isLoadable(): boolean {
-    return this.isComplete && this.origin.holds(this.entry)
+    return this.entry.isComplete && this.origin.holds(this.entry)
   }
 
   get isKept(): boolean {
@@ -199,7 +200,7 @@ export class EntrySource implements Source<EncodedRequest> {
   }
 
   load(): Promise<EncodedRequest | undefined> {
-    return this.isComplete ? this.host.load(this.origin, this.entry) : Promise.resolve(undefined)
+    return this.entry.isComplete ? this.host.load(this.origin, this.entry) : Promise.resolve(undefined)
   }
 
   quarantine(part: Part<EncodedRequest>): void {

@@ -28,11 +28,28 @@
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
+import type { Rules } from "./AttributeValue.ts"
+import type { AttributeValue } from "./SpanData.ts"
 
 /** What a holder holds at one moment. Never changed once made: a span keeps it without copying. */
 export interface Snapshot {
   readonly keys: ReadonlyArray<string>
   readonly values: ReadonlyArray<unknown>
+  /** @internal */
+  shared?: SharedAttributes | undefined
+}
+
+/**
+ * A snapshot as it leaves the process: made once for all spans that carry it.
+ *
+ * @internal
+ */
+export interface SharedAttributes {
+  readonly rules: Rules
+  /** Whether every attribute leaves the process, under its own name, and as it will be for the next span too. */
+  readonly complete: boolean
+  readonly keys: ReadonlyArray<string>
+  readonly values: ReadonlyArray<AttributeValue>
 }
 
 const emptySnapshot: Snapshot = { keys: [], values: [] }

@@ -102,7 +102,7 @@ export class TelemetrySpan implements Tracer.Span, EndedSpan {
   declare holder: TraceAttributes | undefined
   declare inherited: Snapshot | undefined
   declare exit: Exit.Exit<unknown, unknown> | undefined
-  /** What a child needs to know of its fiber, valid for as long as the fiber's context is the one that this span provided. */
+  /** What a child needs to know of its fiber, valid where the fiber's context is `provided`. */
   declare settings: SpanSettings | undefined
   declare provided: Context.Context<never> | undefined
   /** The step of its fiber that ends it. */

@@ -125,11 +125,7 @@ const inSpan = (step: WithSpan, fiber: AnyFiber, tracer: TelemetryTracer): AnyEf
     const span = tracer.startUnderUnsampled(step.spanName, current, annotations, kindCode(options?.kind))
     if (span !== undefined) return run(step, fiber, span)
   }
-  // A child that starts in the very context that its parent provided finds there what its parent found.
-  const settings =
-    current instanceof TelemetrySpan && current.provided === fiber.context
-      ? current.settings!
-      : SpanSettings.resolve(fiber)
+  const settings = settingsIn(fiber, current)
   const span = tracer.start(
     step.spanName,
     tracer.parentOf(given, root, explicit !== undefined),
@@ -155,6 +151,19 @@ const inSpan = (step: WithSpan, fiber: AnyFiber, tracer: TelemetryTracer): AnyEf
   })
   span.lastStep = last
   return last
+}
+
+/** What a fiber's context says, found once for all spans that start in the same one, as those of a handler do. */
+const settingsIn = (fiber: AnyFiber, current: Tracer.AnySpan | undefined): SpanSettings.SpanSettings => {
+  if (!(current instanceof TelemetrySpan)) return SpanSettings.resolve(fiber)
+  if (current.provided === fiber.context) return current.settings!
+  const settings = SpanSettings.resolve(fiber)
+  // A span that has ended may wait for long, and keeps no context alive.
+  if (!current.ended) {
+    current.settings = settings
+    current.provided = fiber.context
+  }
+  return settings
 }
 
 /** Runs the effect under a span that does not record. */

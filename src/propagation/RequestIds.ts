@@ -7,8 +7,8 @@
  */
 import { randomFillSync } from "node:crypto"
 
-/** Made at once. An id keeps the text of its whole pool alive: two kilobytes. */
-const poolSize = 64
+/** Made at once. An id keeps the text of its whole pool alive: less than five kilobytes. */
+const poolSize = 128
 const textLength = 36
 const byteLength = 16
 

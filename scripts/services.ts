@@ -12,6 +12,7 @@ import { tmpdir, constants } from "node:os"
 import { parse, usage } from "./services/arguments.ts"
 import { cacheFolder } from "./services/cache.ts"
 import { collector } from "./services/collector.ts"
+import { compose } from "./services/compose.ts"
 import { elasticsearch } from "./services/elasticsearch.ts"
 import { runInForeground } from "./services/foreground.ts"
 import { Guard } from "./services/Guard.ts"
@@ -19,12 +20,23 @@ import { jaeger } from "./services/jaeger.ts"
 import { opensearch } from "./services/opensearch.ts"
 import { installAll, startAll } from "./services/orchestrate.ts"
 import { postgres } from "./services/postgres.ts"
+import { prometheus } from "./services/prometheus.ts"
 import { redis } from "./services/redis.ts"
 import { say, timer } from "./services/report.ts"
 import type { Server } from "./services/Server.ts"
 import { versitygw } from "./services/versitygw.ts"
 
-const servers: ReadonlyArray<Server> = [postgres, redis, jaeger, collector, elasticsearch, opensearch, versitygw]
+const servers: ReadonlyArray<Server> = [
+  postgres,
+  redis,
+  jaeger,
+  collector,
+  elasticsearch,
+  opensearch,
+  versitygw,
+  prometheus,
+  compose
+]
 const known = servers.map((server) => server.name)
 
 const inCI = process.env["CI"] === "true" || process.env["CI"] === "1"

@@ -22,7 +22,8 @@ export interface StartContext {
 }
 
 export interface Running {
-  readonly pid: number
+  /** `undefined` for a program that the tests run themselves. */
+  readonly pid: number | undefined
   /** Where it is, without a password. */
   readonly url: string
   /** What the tests need to find it. */

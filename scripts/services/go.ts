@@ -52,19 +52,24 @@ export const goBuild = (options: {
       }).pipe(Effect.asVoid)
   }).pipe(Effect.map((folder) => join(folder, options.name)))
 
+const tagsOf = ({ tags }: { readonly tags?: ReadonlyArray<string> | undefined }): ReadonlyArray<string> =>
+  tags === undefined ? [] : [`-tags=${tags.join(",")}`]
+
 /** Builds a program out of a published module at a version; the path of the binary. */
 export const goInstall = (options: {
   readonly name: string
   readonly notice: string
   readonly program: string
+  /** Build tags. */
+  readonly tags?: ReadonlyArray<string> | undefined
 }): Effect.Effect<string, Unavailable | CommandFailed, Guard> =>
   built({
     name: options.name,
     notice: options.notice,
-    key: [options.program, ...flags],
+    key: [options.program, ...flags, ...tagsOf(options)],
     tool: go,
     build: (program, work, result) =>
-      run(program, ["install", ...flags, options.program], {
+      run(program, ["install", ...flags, ...tagsOf(options), options.program], {
         cwd: work,
         env: { ...environment(), GOBIN: result },
         background: true

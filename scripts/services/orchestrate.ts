@@ -82,7 +82,8 @@ export const startAll = (
           return installed.start({ folder, environment })
         }).pipe(Effect.retry({ times: 2, while: (error) => error._tag === "ServerFailed" && error.addressInUse }))
         Object.assign(all, running.environment)
-        say("start", server.name, `${running.url} (process ${running.pid}, ${took()})`)
+        const process = running.pid === undefined ? "no server" : `process ${running.pid}`
+        say("start", server.name, `${running.url} (${process}, ${took()})`)
         const own = started.get(server.name)
         if (own !== undefined) yield* Deferred.succeed(own, running)
       })

@@ -25,7 +25,17 @@ describe("npm run services", () => {
   it("explains itself", () => {
     const { code, output } = services(["--help"])
     expect(code).toBe(0)
-    for (const name of ["postgres", "redis", "jaeger", "collector", "elasticsearch", "opensearch", "versitygw"]) {
+    for (const name of [
+      "postgres",
+      "redis",
+      "jaeger",
+      "collector",
+      "elasticsearch",
+      "opensearch",
+      "versitygw",
+      "prometheus",
+      "compose"
+    ]) {
       expect(output).toContain(name)
     }
   })

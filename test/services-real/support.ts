@@ -18,6 +18,8 @@ export type ServerVariable =
   | "TEST_S3_SECRET_KEY"
   | "TEST_JAEGER_QUERY_URL"
   | "TEST_JAEGER_OTLP_ENDPOINT"
+  | "TEST_PROMETHEUS_URL"
+  | "TEST_COMPOSE_BINARY"
 
 const inCI = process.env["CI"] === "true" || process.env["CI"] === "1"
 

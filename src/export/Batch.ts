@@ -55,6 +55,8 @@ export interface Sink<P> {
   readonly split: (payload: P) => readonly [Part<P>, Part<P>]
   /** The name of a payload's first span. */
   readonly nameOf: (payload: P) => string
+  /** Takes back the memory of a payload that was never sent, and that nobody reads any more. */
+  readonly release?: ((payload: P) => void) | undefined
   /** Ends what is running. */
   readonly close: () => void
 }
@@ -109,6 +111,13 @@ export class Batch<P> {
     this.bytes = part.bytes
     this.payload = part.payload
     this.source = source
+  }
+
+  /** Leaves memory. */
+  forgetPayload(sink: Pick<Sink<P>, "release">): void {
+    // A socket may still read what was tried.
+    if (this.payload !== undefined && this.firstTriedAt === undefined) sink.release?.(this.payload)
+    this.payload = undefined
   }
 }
 

@@ -6,10 +6,11 @@
  *
  * @internal
  */
-import type { Batch } from "./Batch.ts"
+import type { Batch, Sink } from "./Batch.ts"
 import type { Diagnostics, DropReason } from "./Diagnostics.ts"
 
-export interface BatchQueueOptions {
+export interface BatchQueueOptions<P> {
+  readonly sink: Pick<Sink<P>, "release">
   readonly diagnostics: Diagnostics
   /** Spans that may wait in memory. */
   readonly maxSpans: number
@@ -29,11 +30,11 @@ export class BatchQueue<P> {
   spans = 0
   /** Bytes in memory. */
   bytes = 0
-  private readonly options: BatchQueueOptions
+  private readonly options: BatchQueueOptions<P>
   /** In order of sequence. */
   private batches: Array<Batch<P>> = []
 
-  constructor(options: BatchQueueOptions) {
+  constructor(options: BatchQueueOptions<P>) {
     this.options = options
   }
 
@@ -59,9 +60,9 @@ export class BatchQueue<P> {
 
   /** Puts a batch at the end. With a source, memory is used only while there is room. */
   add(batch: Batch<P>): void {
-    const { maxBytes, sendingBytes } = this.options
+    const { maxBytes, sendingBytes, sink } = this.options
     if (batch.source?.isLoadable === true && this.bytes + sendingBytes() + batch.bytes > maxBytes) {
-      batch.payload = undefined
+      batch.forgetPayload(sink)
     }
     this.batches.push(batch)
     this.account(batch, 1)
@@ -130,7 +131,7 @@ export class BatchQueue<P> {
       if (!this.isFull || batch.payload === undefined || this.spans === batch.count) return false
       if (batch.source?.isLoadable !== true) return true
       this.account(batch, -1)
-      batch.payload = undefined
+      batch.forgetPayload(this.options.sink)
       return false
     })
     if (dropped.length === 0) return
@@ -170,6 +171,7 @@ export class BatchQueue<P> {
     for (const batch of batches) {
       count += batch.count
       if (batch.firstTriedAt !== undefined) tried += batch.count
+      batch.forgetPayload(this.options.sink)
     }
     this.options.diagnostics.drop(reason, count, tried)
     return count

@@ -62,6 +62,7 @@ export const make = (options: HttpTransportOptions): Sink<EncodedRequest> => {
       const section = request.sections[0]
       return section === undefined ? "" : request.encoding.nameOf(section.spans)
     },
+    release: (request) => request.release?.(),
     close: () => transport.close()
   }
 }

@@ -22,6 +22,7 @@ const start = (
   const said = recordLog()
   const diagnostics = new Diagnostics(timing, said.log)
   const sent: Array<Names> = []
+  const released: Array<Names> = []
   const open: Array<(outcome: Outcome) => void> = []
   let most = 0
   let running = 0
@@ -43,6 +44,7 @@ const start = (
       return [part(...names.slice(0, half)), part(...names.slice(half))]
     },
     nameOf: (names) => names[0]!,
+    release: (names) => void released.push(names),
     close: () => open.forEach((resolve) => resolve({ ...busy, message: "aborted" }))
   }
   const delivery = new Delivery<Names>({
@@ -59,7 +61,7 @@ const start = (
     waitsIn: "memory",
     ...options
   })
-  return { delivery, diagnostics, most: () => most, open, said, sent, timing }
+  return { delivery, diagnostics, most: () => most, open, released, said, sent, timing }
 }
 
 describe("Delivery", () => {
@@ -250,6 +252,15 @@ describe("Delivery", () => {
     }
   })
 
+  it("takes back the memory of what gives way, but not of what was tried: a socket may still read that", async () => {
+    const { delivery, released, timing } = start(() => busy, { maxSpans: 3 })
+    delivery.add(part("tried"))
+    await timing.settle()
+    for (const name of ["a", "b", "c", "d", "e"]) delivery.add(part(name))
+    expect(delivery.queuedSpans).toBe(3)
+    expect(released).toEqual([["a"], ["b"]])
+  })
+
   it("keeps a batch that alone is larger than memory may be", async () => {
     const { delivery, diagnostics, timing } = start(() => ok, { maxBytes: 10 })
     delivery.add(part("a", "b"))
@@ -351,11 +362,14 @@ describe("Delivery", () => {
     }
 
     it("memory is left, and the batch is read back when its turn has come", async () => {
-      const { delivery, diagnostics, open, sent, timing } = start("by hand", { concurrency: 1, maxBytes: 150 })
+      const { delivery, diagnostics, open, released, sent, timing } = start("by hand", {
+        concurrency: 1,
+        maxBytes: 150
+      })
       delivery.add(part("a"), stored("a").source)
       const b = stored("b")
       delivery.add(part("b"), b.source)
-      expect(delivery.queuedBytes).toBe(100)
+      expect([delivery.queuedBytes, released]).toEqual([100, [["b"]]])
       open.shift()!(ok)
       await timing.settle()
       open.shift()!(ok)

@@ -305,7 +305,8 @@ export class Delivery<P> {
     }
     if (lost > 0 || message !== "") {
       this.diagnostics.sayOnce(
-        `partial:${message}`,
+        // The same message of another trace: ids and numbers apart.
+        `partial:${message.replace(/\d[\da-f]*|[\da-f]{8,}/gi, "#")}`,
         "warn",
         lost > 0
           ? `OpenTelemetry export: ${this.sink.target} rejected spans of a batch that it took: "${message}"`

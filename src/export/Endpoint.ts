@@ -35,7 +35,9 @@ export class Endpoint {
   private waitUntil = 0
   private waitIsOrdered = false
   private awaySince: number | undefined
-  private awayReportedAt = 0
+  private awayReportedAt = -Infinity
+  /** Whether the outage that is now has been told. */
+  private isReported = false
   private lostBefore = 0
 
   constructor(options: EndpointOptions) {
@@ -71,7 +73,10 @@ export class Endpoint {
     this.waitIsOrdered = false
     diagnostics.reachable = true
     if (this.awaySince === undefined) return
-    diagnostics.say("info", `OpenTelemetry export: ${target} takes spans again`, this.fields(now))
+    if (this.isReported) {
+      diagnostics.say("info", `OpenTelemetry export: ${target} takes spans again`, this.fields(now))
+    }
+    this.isReported = false
     this.awaySince = undefined
   }
 
@@ -87,8 +92,11 @@ export class Endpoint {
     diagnostics.reachable = false
     if (this.awaySince === undefined) {
       this.awaySince = now
-      this.awayReportedAt = now
       this.lostBefore = diagnostics.droppedTotal
+      // One that comes and goes all the time has its line a minute too.
+      if (now - this.awayReportedAt < reportMillis) return
+      this.awayReportedAt = now
+      this.isReported = true
       diagnostics.say(
         "warn",
         `OpenTelemetry export: ${target} takes no spans: ${outcome.message}. They wait in ${waitsIn} until it does`,
@@ -96,6 +104,7 @@ export class Endpoint {
       )
     } else if (now - this.awayReportedAt >= reportMillis) {
       this.awayReportedAt = now
+      this.isReported = true
       diagnostics.say(
         "warn",
         `OpenTelemetry export: ${target} still takes no spans: ${outcome.message}`,

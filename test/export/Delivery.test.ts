@@ -154,6 +154,31 @@ describe("Delivery", () => {
     expect(said.lines[3]).toMatchObject({ level: "info", message: expect.stringContaining("takes spans again") })
   })
 
+  it("a collector that comes and goes all the time has a line a minute, and one when it is back", async () => {
+    const { delivery, said, timing } = start((_, sent) => (sent % 2 === 1 ? busy : ok))
+    for (let second = 0; second < 118; second++) {
+      delivery.add(part(`s${second}`))
+      timing.advance(1_000)
+      await timing.settle()
+    }
+    const away = expect.stringContaining("takes no spans: HTTP 503")
+    const back = expect.stringContaining("takes spans again")
+    expect(said.messages()).toEqual([away, back, away, back])
+  })
+
+  it("says a message of a server once, whatever ids and numbers stand in it", async () => {
+    const { delivery, said, timing } = start((_, sent) => ({
+      _tag: "Delivered",
+      rejected: 1,
+      message: `trace ${sent.toString(16).padStart(32, "4bf92f3577")} has ${sent * 700} spans`
+    }))
+    for (let i = 0; i < 20; i++) {
+      delivery.add(part("a", "b"))
+      await timing.settle()
+    }
+    expect(said.lines).toHaveLength(1)
+  })
+
   it("does not let one bad batch harm another: it is cut until the bad span is alone", async () => {
     const { delivery, diagnostics, sent, timing } = start((names) => (names.includes("bad") ? busy : ok))
     delivery.add(part("a", "b", "bad", "c"))

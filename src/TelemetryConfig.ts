@@ -115,9 +115,12 @@ export interface TelemetryOptions {
   readonly samplerArg?: number | undefined
   /** Where spans go. `OTEL_TRACES_EXPORTER`; default `otlp`. */
   readonly exporter?: "otlp" | "console" | "none" | undefined
-  /** Spans that may wait in memory. `OTEL_BSP_MAX_QUEUE_SIZE`; default 2048. */
+  /** Spans that may wait in memory. `OTEL_BSP_MAX_QUEUE_SIZE`; default 2048, but for OTLP 64 MiB where it is not set. */
   readonly maxQueueSize?: number | undefined
-  /** Spans of one export. `OTEL_BSP_MAX_EXPORT_BATCH_SIZE`; default 512, or the queue's size where that is less. */
+  /**
+   * Spans of one export. `OTEL_BSP_MAX_EXPORT_BATCH_SIZE`; default 512, or the queue's size where that is less, but for OTLP
+   * 960 KiB where neither is set.
+   */
   readonly maxExportBatchSize?: number | undefined
   /** How long spans wait for a batch to fill. `OTEL_BSP_SCHEDULE_DELAY`; default 5 s. */
   readonly scheduleDelay?: Duration.Input | undefined

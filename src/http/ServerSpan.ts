@@ -39,11 +39,25 @@ export interface Observed {
   readonly route: string | undefined
 }
 
+/** The names of spans by method, and by route: both are few, and a name that is known need not be made and searched again. */
+const names = new Map<string, Map<string, string>>()
+
 /** `{METHOD} {http.route}`, or `{METHOD}`. */
 export const nameOf = (request: HttpServerRequest.HttpServerRequest, route: string | undefined): string => {
   const method = HttpAttributes.methodInName(request.method)
-  return route === undefined ? method : `${method} ${route}`
+  if (route === undefined) return method
+  let ofMethod = names.get(method)
+  if (ofMethod === undefined) names.set(method, (ofMethod = new Map()))
+  let name = ofMethod.get(route)
+  if (name === undefined) {
+    // A router that makes its routes up as it goes would have ever more.
+    if (ofMethod.size >= rememberedNames) ofMethod.clear()
+    ofMethod.set(route, (name = `${method} ${route}`))
+  }
+  return name
 }
+
+const rememberedNames = 1024
 
 /**
  * Starts the span: below the caller's, where the caller is trusted; otherwise a trace of its own, linked to the caller's.

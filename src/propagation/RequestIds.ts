@@ -5,14 +5,13 @@
  *
  * @see https://www.rfc-editor.org/rfc/rfc9562#section-5.4
  */
-import { randomFillSync } from "node:crypto"
+import { randomBytes } from "../tracer/RandomBytes.ts"
 
 /** Made at once. An id keeps the text of its whole pool alive: less than five kilobytes. */
 const poolSize = 128
 const textLength = 36
 const byteLength = 16
 
-const bytes = Buffer.allocUnsafeSlow(poolSize * byteLength)
 const characters = Buffer.allocUnsafeSlow(poolSize * textLength)
 let pool = ""
 let position = 0
@@ -21,7 +20,7 @@ const digits = Buffer.from("0123456789abcdef")
 const DASH = 0x2d
 
 const fill = (): void => {
-  randomFillSync(bytes)
+  const bytes = randomBytes(poolSize * byteLength)
   let to = 0
   for (let from = 0; from < bytes.length; from += byteLength) {
     // Version and variant (section 4).

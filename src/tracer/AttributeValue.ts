@@ -71,10 +71,14 @@ const hasMark = (value: string): boolean => {
   return false
 }
 
+/** Whether a text is seen at once to leave the process as it is. */
+export const isClean = (value: string, rules: Rules): boolean =>
+  value.length <= quickLength && value.length <= rules.limits.valueLength && rules.redactor.needsMark && !hasMark(value)
+
 /** A text as it may leave the process. */
 export const text = (value: string, rules: Rules): string => {
+  if (isClean(value, rules)) return value
   const limit = rules.limits.valueLength
-  if (value.length <= quickLength && value.length <= limit && rules.redactor.needsMark && !hasMark(value)) return value
   // What stands for a secret may be longer than it was.
   if (value.length <= limit) return cut(rules.redactor.text(value.toWellFormed()), limit)
   const head = value.length > limit + searchedBeyondCut ? value.slice(0, limit + searchedBeyondCut) : value

@@ -1,8 +1,8 @@
 /**
  * Trace and span ids, cut from a pool of random bytes that is filled a few kilobytes at a time.
  *
- * Asking the system for eight bytes costs more than a whole span should. One call fills the pool, one conversion makes
- * its hexadecimal digits, and an id is a piece of those. All bits are random, so traces that start here may carry the
+ * Asking the system for eight bytes costs more than a whole span should. One conversion makes the hexadecimal digits of a
+ * pool, and an id is a piece of those. All bits are random, so traces that start here may carry the
  * W3C random flag.
  *
  * **Example** (Ids of one's own, as tests want them)
@@ -19,7 +19,7 @@
  *
  * @see https://www.w3.org/TR/trace-context-2/#random-trace-id-flag
  */
-import { randomFillSync } from "node:crypto"
+import { randomBytes } from "./RandomBytes.ts"
 
 /** Makes ids: 32 and 16 lower-case hexadecimal digits, never all zero. */
 export interface Ids {
@@ -29,17 +29,15 @@ export interface Ids {
   readonly random: boolean
 }
 
-/** Bytes filled at once. An id keeps alive the digits of its whole pool: twice this many bytes. */
+/** Bytes made digits at once. An id keeps alive the digits of its whole pool: twice this many bytes. */
 const poolBytes = 4096
 const poolDigits = poolBytes * 2
 
-const bytes = Buffer.allocUnsafeSlow(poolBytes)
 let digits = ""
 let position = poolDigits
 
 const fill = (): void => {
-  randomFillSync(bytes)
-  digits = bytes.toString("hex")
+  digits = randomBytes(poolBytes).toString("hex")
   position = 0
 }
 

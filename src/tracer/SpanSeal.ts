@@ -66,12 +66,13 @@ const valueOf = (record: Readonly<Record<string, unknown>>, key: string): unknow
 const nameOf = (name: string, rules: AttributeValue.Rules): string =>
   AttributeValue.text(typeof name === "string" ? name : AttributeValue.printed(name), rules)
 
-/** Names of spans that may leave the process as they are. They are few, unless somebody puts into them what varies. */
+/** Names of spans that were searched and may leave the process as they are: `GET /users/:id`. They are few, as names should be. */
 const cleanNames = new WeakMap<AttributeValue.Rules, Set<string>>()
 const rememberedNames = 1024
 const rememberedLength = 128
 
 const spanNameOf = (name: string, rules: AttributeValue.Rules): string => {
+  if (typeof name === "string" && AttributeValue.isClean(name, rules)) return name
   let clean = cleanNames.get(rules)
   if (clean === undefined) cleanNames.set(rules, (clean = new Set()))
   if (clean.has(name)) return name

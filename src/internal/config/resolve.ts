@@ -21,7 +21,7 @@ import { defaults, REDACTED } from "../../tracer/Redaction.ts"
 import { type ParsedEndpoint, parseEndpoint, tracesPath } from "./endpoint.ts"
 import { byDefault, type Found, type Reader } from "./reader.ts"
 import * as Settings from "./settings.ts"
-import { notSpoolable, packageName, unreadable, workingDirectory } from "./surroundings.ts"
+import { notPem, notSpoolable, packageName, workingDirectory } from "./surroundings.ts"
 
 const withFallback = <A>(found: Found<A> | undefined, value: A): { readonly value: A; readonly source: Source } => ({
   value: found?.value ?? value,
@@ -140,15 +140,19 @@ const resolveTarget = (reader: Reader) => {
 
 /** Files are looked at only where they will be used. */
 const resolveTls = (reader: Reader, used: boolean) => {
-  const read = (setting: Settings.Setting<string>): Found<string> | undefined => {
+  const read = (
+    setting: Settings.Setting<string>,
+    what: Parameters<typeof notPem>[1] = "CERTIFICATE"
+  ): Found<string> | undefined => {
     const found = reader.find(setting)
-    const wrong = used && found?.value !== undefined ? unreadable(found.value) : undefined
-    if (wrong !== undefined) reader.refuse(nameOf(found!.source), found!.shown, "the path of a readable file", wrong)
+    const wrong = used && found?.value !== undefined ? notPem(found.value, what) : undefined
+    if (wrong !== undefined)
+      reader.refuse(nameOf(found!.source), found!.shown, "the path of a readable PEM file", wrong)
     return found
   }
   const certificate = read(Settings.certificate)
   const clientCertificate = read(Settings.clientCertificate)
-  const clientKey = read(Settings.clientKey)
+  const clientKey = read(Settings.clientKey, "PRIVATE KEY")
   if (clientCertificate !== undefined && clientKey === undefined) {
     const key = clientCertificate.source.from === "code" ? "clientKey" : "OTEL_EXPORTER_OTLP_CLIENT_KEY"
     reader.refuse(nameOf(clientCertificate.source), clientCertificate.shown, `its private key in ${key} too`)

@@ -142,19 +142,19 @@ export const protocol = setting("protocol", otlp("PROTOCOL"), Kinds.oneOf(["http
 export const certificate = setting("certificate", otlp("CERTIFICATE"), Kinds.path, {
   meaning: "PEM file of the authorities that the server's certificate is checked against",
   default: "unset",
-  badInput: "not a readable file: startup fails and names it"
+  badInput: "not a readable PEM file: startup fails and names it"
 })
 
 export const clientCertificate = setting("clientCertificate", otlp("CLIENT_CERTIFICATE"), Kinds.path, {
   meaning: "PEM file of the client's certificate, with its key beside it",
   default: "unset",
-  badInput: "not a readable file, or without its key: startup fails and names it"
+  badInput: "not a readable PEM file, or without its key: startup fails and names it"
 })
 
 export const clientKey = setting("clientKey", otlp("CLIENT_KEY"), Kinds.path, {
   meaning: "PEM file of the client certificate's private key",
   default: "unset",
-  badInput: "not a readable file, or without its certificate: startup fails and names it"
+  badInput: "not a readable PEM file, or without its certificate: startup fails and names it"
 })
 
 export const samplerRate = setting("samplerRate", ["OTEL_TRACE_SAMPLER_RATE"], Kinds.ratio, {

@@ -60,12 +60,13 @@ export const workingDirectory = (): string => {
 
 const reasonOf = (error: unknown): string => (error as NodeJS.ErrnoException).code ?? "unknown error"
 
-/** Why a file cannot be read; `undefined` where it can. */
-export const unreadable = (file: string): string | undefined => {
+/** Why a file cannot be read as the PEM of certificates or of a private key; `undefined` where it can. */
+export const notPem = (file: string, what: "CERTIFICATE" | "PRIVATE KEY"): string | undefined => {
   try {
     if (!Fs.statSync(file).isFile()) return "it is not a file"
-    Fs.accessSync(file, Fs.constants.R_OK)
-    return undefined
+    // Node takes whatever it is given, and then trusts nobody without saying why.
+    const has = new RegExp(`-----BEGIN [A-Z0-9 ]{0,40}${what}-----`).test(Fs.readFileSync(file, "latin1"))
+    return has ? undefined : `it has no -----BEGIN ${what}----- in it`
   } catch (error) {
     return `it cannot be read: ${reasonOf(error)}`
   }

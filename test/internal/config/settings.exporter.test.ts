@@ -10,10 +10,11 @@ import { headersOf, load, messageOf, millisOf, type Options, untyped, urlOf } fr
 
 let root: string
 let file: string
+const pem = "-----BEGIN CERTIFICATE-----\n-----BEGIN PRIVATE KEY-----\n"
 beforeAll(() => {
   root = Fs.mkdtempSync(Path.join(Os.tmpdir(), "telemetry-config-"))
   file = Path.join(root, "ca.pem")
-  Fs.writeFileSync(file, "")
+  Fs.writeFileSync(file, pem)
 })
 afterAll(() => Fs.rmSync(root, { recursive: true, force: true }))
 
@@ -185,7 +186,7 @@ describe("the exporter", () => {
 
     it("takes readable files, those of traces first, those of code before", () => {
       const other = Path.join(root, "other.pem")
-      Fs.writeFileSync(other, "")
+      Fs.writeFileSync(other, pem)
       const of = (prefix: string, path: string) =>
         Object.fromEntries(names.map(([name]) => [`OTEL_EXPORTER_OTLP_${prefix}${name}`, path]))
       const general = load(of("", file))
@@ -199,15 +200,19 @@ describe("the exporter", () => {
     })
 
     it("makes paths absolute", () => {
-      expect(load({ OTEL_EXPORTER_OTLP_CERTIFICATE: "package.json" }).certificate).toBe(Path.resolve("package.json"))
+      const relative = Path.relative(process.cwd(), file)
+      expect(load({ OTEL_EXPORTER_OTLP_CERTIFICATE: relative }).certificate).toBe(file)
     })
 
     it("fails where a file cannot be read, and only where it would be", () => {
       const env = { OTEL_EXPORTER_OTLP_CERTIFICATE: "/none/ca.pem" }
       expect(messageOf(env)).toBe(
-        'OTEL_EXPORTER_OTLP_CERTIFICATE: "/none/ca.pem" is not accepted; expected the path of a readable file (it cannot be read: ENOENT)'
+        'OTEL_EXPORTER_OTLP_CERTIFICATE: "/none/ca.pem" is not accepted; expected the path of a readable PEM file (it cannot be read: ENOENT)'
       )
       expect(messageOf({ OTEL_EXPORTER_OTLP_CERTIFICATE: root })).toContain("(it is not a file)")
+      expect(messageOf({ OTEL_EXPORTER_OTLP_CERTIFICATE: "package.json" })).toContain(
+        "(it has no -----BEGIN CERTIFICATE----- in it)"
+      )
       expect(load({ ...env, OTEL_TRACES_EXPORTER: "console" }).certificate).toBe("/none/ca.pem")
       expect(load({ ...env, OTEL_ENABLED: "false" }).certificate).toBe("/none/ca.pem")
     })

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from "@effect/vitest"
 import * as Fs from "node:fs"
 import * as Os from "node:os"
 import * as Path from "node:path"
-import { notSpoolable, packageName, unreadable } from "../../../src/internal/config/surroundings.ts"
+import { notSpoolable, packageName, notPem } from "../../../src/internal/config/surroundings.ts"
 
 let root: string
 const at = (...parts: ReadonlyArray<string>) => Path.join(root, ...parts)
@@ -56,11 +56,20 @@ describe("packageName", () => {
   })
 })
 
-describe("unreadable", () => {
+describe("notPem", () => {
   it("says why", () => {
-    expect(unreadable(at("bare/file"))).toBeUndefined()
-    expect(unreadable(at("bare"))).toBe("it is not a file")
-    expect(unreadable(at("bare/none"))).toBe("it cannot be read: ENOENT")
+    const pem = (name: string, text: string) => {
+      Fs.writeFileSync(at(name), text)
+      return at(name)
+    }
+    const certificate = pem("bare/ca.pem", "# ours\n-----BEGIN CERTIFICATE-----\n")
+    const key = pem("bare/key.pem", "-----BEGIN EC PRIVATE KEY-----\n")
+    expect(notPem(certificate, "CERTIFICATE")).toBeUndefined()
+    expect(notPem(key, "PRIVATE KEY")).toBeUndefined()
+    expect(notPem(key, "CERTIFICATE")).toBe("it has no -----BEGIN CERTIFICATE----- in it")
+    expect(notPem(certificate, "PRIVATE KEY")).toBe("it has no -----BEGIN PRIVATE KEY----- in it")
+    expect(notPem(at("bare"), "CERTIFICATE")).toBe("it is not a file")
+    expect(notPem(at("bare/none"), "CERTIFICATE")).toBe("it cannot be read: ENOENT")
   })
 })
 

@@ -78,7 +78,20 @@ const anyValue = (value: unknown, depth: number): string => {
 }
 
 const keyValue = (key: string, value: unknown, depth: number): string =>
-  `{"key":${quote(key)},"value":${anyValue(value, depth)}}`
+  `${beginningWith(key)}${anyValue(value, depth)}}`
+
+/** Keys are few, and come again with every span. */
+const beginnings = new Map<string, string>()
+const rememberedKeys = 1024
+const rememberedLength = 128
+
+const beginningWith = (key: string): string => {
+  const known = beginnings.get(key)
+  if (known !== undefined) return known
+  const beginning = `{"key":${quote(key)},"value":`
+  if (beginnings.size < rememberedKeys && key.length <= rememberedLength) beginnings.set(key, beginning)
+  return beginning
+}
 
 const attributes = (keys: ReadonlyArray<string>, values: ReadonlyArray<unknown>): string => {
   let text = '"attributes":['

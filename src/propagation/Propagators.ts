@@ -67,9 +67,7 @@ export const tracecontext: Propagator = {
   fields: ["traceparent", "tracestate"],
   extractSpan: (carrier) => {
     const parent = Carrier.values(carrier, "traceparent")
-    if (parent.length === 0) return undefined
-    const context = TraceContext.parse(parent, Carrier.values(carrier, "tracestate"))
-    return context === undefined ? undefined : TraceContext.toExternalSpan(context)
+    return parent.length === 0 ? undefined : TraceContext.parseSpan(parent, Carrier.values(carrier, "tracestate"))
   },
   inject: (sent, fields) => {
     const context = TraceContext.fromSpan(sent.span)

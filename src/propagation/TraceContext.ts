@@ -84,17 +84,68 @@ export const parse = (
   traceparent: string | ReadonlyArray<string> | undefined,
   tracestate?: string | ReadonlyArray<string> | undefined
 ): TraceContext | undefined => {
+  const parent = parseOne(traceparent)
+  return parent === undefined ? undefined : { ...parent, traceState: parseState(tracestate)?.serialize() }
+}
+
+const parseOne = (traceparent: string | ReadonlyArray<string> | undefined): ReturnType<typeof parseTraceparent> => {
   const single = typeof traceparent === "string" ? traceparent : traceparent?.length === 1 ? traceparent[0] : undefined
-  if (single === undefined) return undefined
-  const parent = parseTraceparent(single)
-  if (parent === undefined) return undefined
-  const state = tracestate === undefined || tracestate.length === 0 ? undefined : TraceState.parse(tracestate)
-  return { ...parent, traceState: state?.serialize() }
+  return single === undefined ? undefined : parseTraceparent(single)
+}
+
+const parseState = (tracestate: string | ReadonlyArray<string> | undefined): TraceState.TraceState | undefined =>
+  tracestate === undefined || tracestate.length === 0 ? undefined : TraceState.parse(tracestate)
+
+/**
+ * Reads both headers as the parent that a span of this process gets.
+ *
+ * @internal
+ */
+export const parseSpan = (
+  traceparent: ReadonlyArray<string>,
+  tracestate: ReadonlyArray<string>
+): Tracer.ExternalSpan | undefined => {
+  const parent = parseOne(traceparent)
+  return parent === undefined ? undefined : new RemoteSpan(parent, parseState(tracestate))
 }
 
 /** Writes a `traceparent`, always of version `00`. */
 export const formatTraceparent = (context: Omit<TraceContext, "traceState">): string =>
   `00-${context.traceId}-${context.spanId}-${(context.traceFlags & KNOWN_FLAGS).toString(16).padStart(2, "0")}`
+
+/** A caller's span. What Effect has no field for is in fields of its own, and in annotations where somebody asks for those. */
+class RemoteSpan implements Tracer.ExternalSpan {
+  readonly _tag = "ExternalSpan"
+  readonly traceId: string
+  readonly spanId: string
+  readonly sampled: boolean
+  readonly traceFlags: number
+  readonly traceStateObject: TraceState.TraceState | undefined
+  #annotations: Context.Context<never> | undefined = undefined
+
+  constructor(context: Omit<TraceContext, "traceState">, traceState: TraceState.TraceState | undefined) {
+    this.traceId = context.traceId
+    this.spanId = context.spanId
+    this.sampled = (context.traceFlags & SAMPLED) !== 0
+    this.traceFlags = context.traceFlags
+    this.traceStateObject = traceState
+  }
+
+  get annotations(): Context.Context<never> {
+    return (this.#annotations ??= annotate(Context.empty(), this.traceFlags, this.traceStateObject))
+  }
+}
+
+const annotate = (
+  annotations: Context.Context<never>,
+  traceFlags: number,
+  traceState: TraceState.TraceState | undefined
+): Context.Context<never> => {
+  const flags = Context.add(annotations, SpanContext.OtelTraceFlags, traceFlags)
+  return (
+    traceState === undefined ? flags : Context.add(flags, SpanContext.OtelTraceState, traceState)
+  ) as Context.Context<never>
+}
 
 /**
  * Makes the parent that a span of this process gets. Flag byte and `tracestate` travel in the annotations
@@ -104,20 +155,13 @@ export const toExternalSpan = (
   context: TraceContext,
   more?: Context.Context<never> | undefined
 ): Tracer.ExternalSpan => {
-  let annotations: Context.Context<never> = Context.add(
-    more ?? Context.empty(),
-    SpanContext.OtelTraceFlags,
-    context.traceFlags
-  ) as Context.Context<never>
-  const state = context.traceState === undefined ? undefined : TraceState.parse(context.traceState)
-  if (state !== undefined) {
-    annotations = Context.add(annotations, SpanContext.OtelTraceState, state) as Context.Context<never>
-  }
+  const traceState = context.traceState === undefined ? undefined : TraceState.parse(context.traceState)
+  if (more === undefined) return new RemoteSpan(context, traceState)
   return Tracer.externalSpan({
     traceId: context.traceId,
     spanId: context.spanId,
     sampled: (context.traceFlags & SAMPLED) !== 0,
-    annotations
+    annotations: annotate(more, context.traceFlags, traceState)
   })
 }
 

@@ -13,12 +13,51 @@ export interface Generated {
 const settingsTable = (): string => {
   const escape = (text: string) => text.replaceAll("|", "\\|")
   return [
-    "| variable | meaning | default | accepted |",
-    "|---|---|---|---|",
+    "| variable | option | meaning | default | accepted |",
+    "|---|---|---|---|---|",
     ...TelemetryConfig.table.map(
       (row) =>
-        `| ${row.variables.map((variable) => `\`${variable}\``).join(", ")} | ${escape(row.meaning)} | ${escape(row.default)} | ${escape(row.accepted)} |`
+        `| ${row.variables.map((variable) => `\`${variable}\``).join(", ")} | \`${row.option}\` | ${escape(row.meaning)} | ${escape(row.default)} | ${escape(row.accepted)} |`
     )
+  ].join("\n")
+}
+
+/** The rows of the benchmark that the guide to performance has, in words. */
+const figures: ReadonlyArray<readonly [row: string, what: string, against: string]> = [
+  ["cpu.sampled.raw-otel", "a span that is kept, as the library's own are made", "OpenTelemetry's SDK by hand"],
+  ["cpu.nointerop.raw-otel", "the same with `interoperation: false`", "OpenTelemetry's SDK by hand"],
+  ["cpu.sampled.stock", "a span that is kept", "`@effect/opentelemetry` as it comes"],
+  ["cpu.withspan.nostack", "`Effect.withSpan` with `captureStackTrace: false`", "OpenTelemetry's SDK by hand"],
+  ["cpu.withspan.raw-otel", "`Effect.withSpan` and `Effect.fn` as they come", "OpenTelemetry's SDK by hand"],
+  ["cpu.tenth.floor", "a span at 10 %, dropped traces forgotten", "Effect's own tracer without an exporter"],
+  ["tail.cpu", "a span at 10 %, traces with an error kept", "the same, forgotten"],
+  ["cpu.off.bare", "a span with tracing off", "no span in the code"],
+  ["spool.cpu", "a span that is kept, with a spool", "without a spool"],
+  ["http.sampled.cpu", "a request with six spans, all kept", "untraced"],
+  ["http.tenth.cpu", "the same at 10 %", "untraced"],
+  ["http.off.cpu", "the same with tracing off", "untraced"],
+  ["startup.ms", "a start, from `import` to a ready layer", "`@effect/opentelemetry` as it comes"]
+]
+
+/** Figures of the benchmark's last results, by the names of their rows. */
+const figuresTable = (bench: string): string => {
+  const results = bench.slice(bench.indexOf("## Last results"))
+  const rows = new Map(
+    results
+      .split("\n")
+      .filter((line) => line.startsWith("| "))
+      .map((line) => line.split("|").map((cell) => cell.trim()))
+      .map((cells) => [cells[1]!, cells] as const)
+  )
+  return [
+    "| what | costs | ratio | to |",
+    "|---|--:|--:|---|",
+    ...figures.map(([row, what, against]) => {
+      const cells = rows.get(row)
+      if (cells === undefined) throw new Error(`bench/README.md has no row ${row}`)
+      const [, , ours, , , unit, ratio] = cells
+      return `| ${what} | ${ours} ${unit!.replace(/ a (span|request)$/, "")} | ${ratio} | ${against} |`
+    })
   ].join("\n")
 }
 
@@ -47,7 +86,14 @@ export const generated = async (read: (file: string) => string): Promise<Readonl
     prettier.format(text, { parser: "markdown", printWidth: 120, semi: false, trailingComma: "none" })
   return [
     { file: "docs/spans.md", content: await format(page()) },
-    { file: "README.md", content: await format(between(read("README.md"), "settings", settingsTable())) },
+    {
+      file: "docs/settings.md",
+      content: await format(between(read("docs/settings.md"), "settings", settingsTable()))
+    },
+    {
+      file: "docs/performance.md",
+      content: await format(between(read("docs/performance.md"), "figures", figuresTable(read("bench/README.md"))))
+    },
     ...(await Promise.all(
       Object.entries(dashboards).map(async ([slug, dashboard]) => ({
         file: `deploy/grafana/dashboards/${slug}.json`,

@@ -17,6 +17,7 @@ export const level = (line: string): string =>
     .replace("; in a container localhost is the container itself: use the name of the collector's service", "")
     .replace(/nobody knows this name \(ENOTFOUND\)|the name cannot be looked up now \(EAI_AGAIN\)/, "<unknown>")
     .replace(/(connect ECONNREFUSED )\S+?:(\d+)/, "$1<address>:$2")
+    .replace(/(ready: http:\/\/127\.0\.0\.1:)\d+/, "$1<port>")
     .replace(/Node\.js \d+\.\d+\.\d+/, "Node.js <version>")
     .replace(/(effect|api) \d+\.\d+\.\d+/g, "$1 <version>")
     // The bars of a trace are as long as its spans took, and what stands beside them is wrapped where they end.
@@ -27,8 +28,22 @@ export const level = (line: string): string =>
 
 const isEllipsis = (line: string): boolean => line === "…" || line === "[…]"
 
+/** A row of a trace that goes on below: where it does depends on how wide the column of durations is. */
+const goesOn = /^[│ ]{24,}(?=[^│ ])/
+
+const unwrapped = (lines: ReadonlyArray<string>): ReadonlyArray<string> => {
+  const whole: Array<string> = []
+  for (const line of lines) {
+    if (goesOn.test(line) && whole.length > 0) whole.push(`${whole.pop()}  ${line.replace(goesOn, "")}`)
+    else whole.push(line)
+  }
+  return whole
+}
+
 /** Where both differ; empty where they do not. A line with an ellipsis stands for any lines. */
-export const difference = (shown: ReadonlyArray<string>, printed: ReadonlyArray<string>): string => {
+export const difference = (shownLines: ReadonlyArray<string>, printedLines: ReadonlyArray<string>): string => {
+  const shown = unwrapped(shownLines)
+  const printed = unwrapped(printedLines)
   let at = 0
   let isLoose = false
   for (const line of shown) {

@@ -8,7 +8,7 @@ import { join } from "node:path"
 import { assert } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
-import { environment, folder, link, node, program, root, unusedPort } from "../cli/support.ts"
+import { environment, folder, link, node, root, unusedPort } from "../cli/support.ts"
 import { type Block, commandsOf } from "./blocks.ts"
 import { difference, linesOf } from "./compare.ts"
 import { servers } from "./servers.ts"
@@ -31,10 +31,11 @@ export const parse = (
 }
 
 /** How a command that a page shows is run here. */
-const argumentsOf = (words: ReadonlyArray<string>): ReadonlyArray<string> | undefined => {
+const argumentsOf = (words: ReadonlyArray<string>, cwd: string): ReadonlyArray<string> | undefined => {
   const [first, ...rest] = words[0] === "npx" ? words.slice(1) : words
   if (first === "node") return ["--conditions=source", ...rest]
-  if (first === "effect-telemetry") return ["--conditions=source", program, ...rest]
+  if (first === "effect-telemetry")
+    return ["--conditions=source", join(cwd, "node_modules/effect-telemetry/src/cli/main.ts"), ...rest]
   if (first !== "npm") return undefined
   const options = rest.includes("--") ? rest.slice(rest.indexOf("--") + 1) : []
   if (rest[0] === "start") return ["--conditions=source", join(root, "scratchpad/app/main.ts"), ...options]
@@ -142,12 +143,11 @@ export const follow = (blocks: ReadonlyArray<Block>): Effect.Effect<void, never,
           assert.strictEqual(difference(output, linesOf(answer)), "", `${block.origin}: ${answer}`)
           continue
         }
-        const args = argumentsOf(words)
+        const args = argumentsOf(words, cwd)
         assert(args !== undefined, `${block.origin}: "${command}" is no command that is run here`)
-        const env = { OTEL_EXPORTER_OTLP_ENDPOINT: `http://localhost:${collector}`, PORT: own, ...given }
+        const env = { OTEL_EXPORTER_OTLP_ENDPOINT: `http://localhost:${collector}`, ...given }
         // The demo prints its traces itself; where it is told of a collector it says so.
-        const isDemo = words[0] === "npm"
-        const running = yield* start(args, cwd, isDemo ? { PORT: own, ...given } : env)
+        const running = yield* start(args, cwd, words[0] === "npm" ? { PORT: "0", ...given } : env)
         if (block.note === "stays") {
           staying = { running, seen: [] }
           yield* prints(block.origin, output)
@@ -167,6 +167,9 @@ export const follow = (blocks: ReadonlyArray<Block>): Effect.Effect<void, never,
 /** The endpoint is named by a variable here and left to its default in the page: says the latter. */
 export const asDefault = (text: string): string =>
   text
-    .replace("2 variables set (OTEL_ENABLED, OTEL_EXPORTER_OTLP_ENDPOINT)", "1 variable set (OTEL_ENABLED)")
+    .replace(/(\d+) variables set \((.*)OTEL_EXPORTER_OTLP_ENDPOINT(.*)\)/, (_, count, before, after) => {
+      const names = `${before}${after}`.replace(", , ", ", ").replace(/^, |, $/g, "")
+      return `${count - 1} variable${count === "2" ? "" : "s"} set (${names})`
+    })
     .replace(/( {2}http:\/\/localhost:4318\/v1\/traces +)OTEL_EXPORTER_OTLP_ENDPOINT/, "$1default")
     .replace("/v1/traces, by OTEL_EXPORTER_OTLP_ENDPOINT", "/v1/traces, the default")

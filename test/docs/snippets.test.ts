@@ -20,15 +20,25 @@ describe("snippets of README, guides and doc comments", () => {
     assert.strictEqual(compile(), "")
   })
 
+  // One run for all: most of what a run costs is starting the runner.
+  it("those that are tests pass", { timeout: 240_000 }, async ({ expect }) => {
+    const files = snippets.filter(({ mode }) => mode === "vitest").map(({ file }) => file)
+    assert.isAbove(files.length, 4)
+    const config = "test/docs/vitest.snippets.config.ts"
+    const { code, output } = await run(
+      [`${root}node_modules/vitest/vitest.mjs`, "run", "--config", config, ...files],
+      {},
+      200_000
+    )
+    expect(code, output).toBe(0)
+    assert.include(output.replace(/\s+/g, " "), `Test Files ${files.length} passed (${files.length})`)
+  })
+
   describe.concurrent("run", () => {
     for (const { file, mode, origin } of snippets) {
-      if (mode === "types") continue
+      if (mode !== "run") continue
       it(origin, { timeout: 120_000 }, async ({ expect }) => {
-        const args =
-          mode === "vitest"
-            ? [`${root}node_modules/vitest/vitest.mjs`, "run", "--config", "test/docs/vitest.snippets.config.ts", file]
-            : ["--conditions=source", file]
-        const { code, output } = await run(args)
+        const { code, output } = await run(["--conditions=source", file])
         expect(code, output).toBe(0)
         const shown = shownBy(origin)
         if (shown !== undefined) assert.strictEqual(difference(shown, linesOf(output)), "", output)

@@ -68,7 +68,8 @@ export const compile = (): string =>
 /** Runs a program of the repository to its end. */
 export const run = (
   args: ReadonlyArray<string>,
-  environment: Readonly<Record<string, string>> = {}
+  environment: Readonly<Record<string, string>> = {},
+  patienceMillis = 60_000
 ): Promise<{ readonly code: number | null; readonly output: string }> =>
   new Promise((resolve) => {
     const child = spawn(process.execPath, args, {
@@ -79,7 +80,7 @@ export const run = (
     let output = ""
     child.stdout.on("data", (data) => (output += String(data)))
     child.stderr.on("data", (data) => (output += String(data)))
-    const timer = setTimeout(() => child.kill("SIGKILL"), 60_000)
+    const timer = setTimeout(() => child.kill("SIGKILL"), patienceMillis)
     child.on("close", (code) => {
       clearTimeout(timer)
       resolve({ code, output })

@@ -33,6 +33,7 @@ export const checks = [
   "spool"
 ] as const
 
+/** The name of a check: what stands before the colon of its line. */
 export type CheckName = (typeof checks)[number]
 
 /**
@@ -41,6 +42,7 @@ export type CheckName = (typeof checks)[number]
  */
 export type Status = "ok" | "warning" | "failed" | "skipped"
 
+/** What one check came to, as `effect-telemetry doctor --json` prints it. */
 export interface Finding {
   readonly check: CheckName
   readonly status: Status
@@ -50,14 +52,18 @@ export interface Finding {
   readonly todo?: string | undefined
 }
 
+/** A check that passed, with what it saw. */
 export const ok = (check: CheckName, found: string): Finding => ({ check, status: "ok", found })
+/** A check that was not made, with the reason why not. */
 export const skipped = (check: CheckName, found: string): Finding => ({ check, status: "skipped", found })
+/** Traces arrive, and `found` is worth knowing; `todo` says what to do about it. */
 export const warning = (check: CheckName, found: string, todo: string): Finding => ({
   check,
   status: "warning",
   found,
   todo
 })
+/** No trace arrives, or none that can be relied on, because of `found`; `todo` says what to do about it. */
 export const failed = (check: CheckName, found: string, todo: string): Finding => ({
   check,
   status: "failed",

@@ -61,14 +61,17 @@ export interface ItemPage extends Page {
   readonly categories?: ReadonlyArray<string> | undefined
 }
 
+/** Input of `insertUser`: what was known of a user who is there is replaced. */
 export interface InsertUser extends UserDetails {
   readonly userId: string
 }
 
+/** Input of `insertItem`: what was known of an item that is there is replaced. */
 export interface InsertItem extends ItemDetails {
   readonly itemId: string
 }
 
+/** Input of `insertUserItem`: this user interacted with this item. Both are made where they are not there. */
 export interface InsertUserItem extends Feedback {
   /** What the user becomes. Without it, a user that is there stays as it is. */
   readonly user?: UserDetails | undefined
@@ -78,12 +81,14 @@ export interface InsertUserItem extends Feedback {
   readonly overwrite?: boolean | undefined
 }
 
+/** Input of `insertFeedback`: many users' dealings with items, in one request. */
 export interface InsertFeedback {
   readonly feedback: ReadonlyArray<Feedback>
   /** Whether to replace feedback that is there; otherwise the values add up. Default `false`. */
   readonly overwrite?: boolean | undefined
 }
 
+/** Input of `deleteFeedback`: what a user did with an item, forgotten. */
 export interface DeleteFeedback {
   readonly userId: string
   readonly itemId: string
@@ -91,6 +96,7 @@ export interface DeleteFeedback {
   readonly feedbackType?: string | undefined
 }
 
+/** Input of `getRecommend`: what to show a user next. */
 export interface GetRecommend extends ItemPage {
   readonly userId: string
   /** Counts what is recommended as feedback of this type at once, so that the next call recommends something else. */
@@ -103,6 +109,7 @@ export interface GetRecommend extends ItemPage {
     | undefined
 }
 
+/** Input of `getSimilarItems`: what is like an item. */
 export interface GetSimilarItems extends ItemPage {
   readonly itemId: string
   /** Which of the configured item-to-item recommenders. Default: the first. */
@@ -111,12 +118,14 @@ export interface GetSimilarItems extends ItemPage {
   readonly unseenBy?: string | undefined
 }
 
+/** Input of `getSimilarUsers`: who is like a user. */
 export interface GetSimilarUsers extends Page {
   readonly userId: string
   /** Which of the configured user-to-user recommenders. Default: the first. */
   readonly recommender?: string | undefined
 }
 
+/** Input of `getPopular`: what most users deal with, for those of whom nothing is known yet. */
 export interface GetPopular extends ItemPage {
   /** Which of the configured non-personalized recommenders. Default: as the layer says. */
   readonly recommender?: string | undefined
@@ -124,6 +133,7 @@ export interface GetPopular extends ItemPage {
   readonly unseenBy?: string | undefined
 }
 
+/** Input of `getLatest`: the newest items, by their `timestamp`. */
 export interface GetLatest extends ItemPage {
   /** Leaves out what this user has dealt with. */
   readonly unseenBy?: string | undefined

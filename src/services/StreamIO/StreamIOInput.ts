@@ -22,6 +22,7 @@ export interface FollowPair {
   readonly targetFeedId?: string | undefined
 }
 
+/** Input of `follow`. */
 export interface FollowInput extends FollowPair {
   /** Whether the target is notified, the first time. Default `true`. */
   readonly notify?: boolean | undefined
@@ -29,11 +30,13 @@ export interface FollowInput extends FollowPair {
   readonly copyLimit?: number | undefined
 }
 
+/** Input of `unfollow`. */
 export interface UnfollowInput extends FollowPair {
   /** Whether the target's activities stay in the feed. Default `false`. */
   readonly keepHistory?: boolean | undefined
 }
 
+/** Input of `createActivity`: something that a user did, to be put into feeds. */
 export interface CreateActivity {
   /** Who does it. */
   readonly userId: string
@@ -54,12 +57,14 @@ export interface CreateActivity {
   readonly notify?: boolean | undefined
 }
 
+/** Input of `deleteActivity`: takes an activity out of every feed. */
 export interface DeleteActivity {
   readonly activityId: string
   /** Whether it is gone for good, or can be restored. Default `false`. */
   readonly hard?: boolean | undefined
 }
 
+/** Input of `getFeed`: a page of a feed, the latest first. */
 export interface GetFeed {
   /** Who reads. */
   readonly userId: string
@@ -71,6 +76,7 @@ export interface GetFeed {
   readonly next?: string | undefined
 }
 
+/** Input of `getNotifications`: a page of what a user is notified of, the latest first. */
 export interface GetNotifications {
   /** Who is notified. */
   readonly userId: string
@@ -82,6 +88,7 @@ export interface GetNotifications {
   readonly next?: string | undefined
 }
 
+/** Input of `markNotificationsRead`. */
 export interface MarkNotificationsRead {
   readonly userId: string
   /** The feed, `group:id`. Default: the user's `notification` feed. */
@@ -90,6 +97,7 @@ export interface MarkNotificationsRead {
   readonly ids?: ReadonlyArray<string> | undefined
 }
 
+/** Input of `deleteReaction`: names a reaction by whose it is, to what, and its type. */
 export interface ReactionKey {
   readonly userId: string
   readonly activityId: string
@@ -97,6 +105,7 @@ export interface ReactionKey {
   readonly type: string
 }
 
+/** Input of `addReaction`: a reaction of that user and type that is there already is replaced. */
 export interface AddReaction extends ReactionKey {
   readonly custom?: Custom | undefined
   /** Whether it takes the place of the user's reactions of other types. Default `false`. */
@@ -105,6 +114,7 @@ export interface AddReaction extends ReactionKey {
   readonly notify?: boolean | undefined
 }
 
+/** Input of `getFollowers`: a stream of who follows a user. */
 export interface GetFollowers {
   readonly userId: string
   /** The feed that is followed, `group:id`. Default: the user's `user` feed. */
@@ -113,6 +123,7 @@ export interface GetFollowers {
   readonly limit?: number | undefined
 }
 
+/** Input of `getFollowing`: a stream of whom a user follows. */
 export interface GetFollowing {
   readonly userId: string
   /** The feed that follows, `group:id`. Default: the user's `timeline`. */
@@ -121,6 +132,7 @@ export interface GetFollowing {
   readonly limit?: number | undefined
 }
 
+/** Input of `upsertUser`: what was known of a user who is there is replaced. */
 export interface UpsertUser {
   readonly userId: string
   readonly name?: string | undefined
@@ -131,6 +143,7 @@ export interface UpsertUser {
   readonly custom?: Custom | undefined
 }
 
+/** Input of `createToken`: what a user's client signs in with. Nothing is sent: it is signed here. */
 export interface CreateToken {
   readonly userId: string
   /** How long it is valid; `"Infinity"`: for good. Default 1 hour. */

@@ -1,7 +1,7 @@
 /**
- * Generates what is generated: `docs/spans.md` and Grafana's dashboards from the span catalogue, the configuration table of
- * `README.md` from the settings, `docs/reference` from the doc comments. `npm run docs` writes, `npm run docs -- --check` fails
- * where a file is not what the code says.
+ * Generates what is generated: `docs/spans.md` and Grafana's dashboards from the span catalogue, the table of `docs/settings.md`
+ * from the settings, the figures of `docs/performance.md` from the benchmark's last results, `docs/reference` from the doc
+ * comments. `npm run docs` writes, `npm run docs -- --check` fails where a file is not what the code says.
  */
 import { globSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { sep } from "node:path"

@@ -10,6 +10,7 @@ import { Config, Effect, Layer } from "effect"
 import { FetchHttpClient } from "effect/http"
 import { OtlpLogger, OtlpMetrics, OtlpSerialization } from "effect/observability"
 import * as Telemetry from "effect-telemetry/Telemetry"
+import * as TelemetryConfig from "effect-telemetry/TelemetryConfig"
 import { randomUUID } from "node:crypto"
 import { AccessLog } from "./AccessLog.ts"
 
@@ -21,21 +22,35 @@ export const instance = (
     ? {}
     : { "service.instance.id": randomUUID() }
 
-const exporters = (name: string) =>
-  Config.String(name).pipe(
-    Config.withDefault(""),
-    Config.map((list) => list.split(",").some((exporter) => exporter.trim().toLowerCase() === "otlp"))
-  )
+const resourceOf = ({ resourceAttributes, serviceName }: TelemetryConfig.TelemetryConfig) => ({
+  serviceName,
+  attributes: resourceAttributes
+})
 
-/** The exporters that the environment asks for. */
-export const layer = Layer.unwrap(
+const transport = Layer.merge(OtlpSerialization.layerProtobuf, FetchHttpClient.layer)
+
+const asked = Config.String("OTEL_LOGS_EXPORTER").pipe(
+  Config.withDefault(""),
+  Config.map((list) => list.split(",").some((exporter) => exporter.trim().toLowerCase() === "otlp"))
+)
+
+/**
+ * Sends the lines. It stands on the telemetry, whose loggers get their ids from it as annotations: this one has fields for them.
+ */
+export const logs = Layer.unwrap(
   Effect.gen(function* () {
     const { config } = yield* Telemetry.Telemetry
-    const resource = { serviceName: config.serviceName, attributes: config.resourceAttributes }
-    return Layer.mergeAll(
-      OtlpLogger.layerFromConfig({ resource }),
-      OtlpMetrics.layerFromConfig({ resource }),
-      Layer.succeed(AccessLog, yield* exporters("OTEL_LOGS_EXPORTER"))
-    ).pipe(Layer.provide(OtlpSerialization.layerProtobuf), Layer.provide(FetchHttpClient.layer))
+    return Layer.merge(
+      OtlpLogger.layerFromConfig({ resource: resourceOf(config) }),
+      Layer.succeed(AccessLog, yield* asked)
+    ).pipe(Layer.provide(transport))
   })
 )
+
+/** Sends the metrics of telemetry with these options, which stands on it: what its end comes to is in the last export. */
+export const metrics = (options: TelemetryConfig.TelemetryOptions) =>
+  Layer.unwrap(
+    Effect.map(TelemetryConfig.load(options), (config) =>
+      OtlpMetrics.layerFromConfig({ resource: resourceOf(config) }).pipe(Layer.provide(transport))
+    )
+  )

@@ -25,18 +25,25 @@ const progress = Layer.succeed(Parts.Progress, {
 })
 
 /** Traces are printed here, and sent to where the environment says, if it does; with logs and metrics, if it asks for them. */
-const telemetry = (settings: Settings, traces: Queue.Queue<Trace>) =>
-  Signals.layer.pipe(Layer.provideMerge(traced(settings, traces)))
-
-const traced = (settings: Settings, traces: Queue.Queue<Trace>) =>
-  Telemetry.layer({
+const telemetry = (settings: Settings, traces: Queue.Queue<Trace>) => {
+  const options = {
     enabled: true,
-    resourceAttributes: Signals.instance(process.env),
     serviceName: process.env["OTEL_SERVICE_NAME"] ?? "social-audio",
-    exporter: settings.exports ? "otlp" : "none",
-    receivers: [makeReceiver(traces, Terminal.traceOutput)],
-    shutdownTimeout: "3 seconds"
-  }).pipe(Layer.provideMerge(Logger.layer([Terminal.logger, Logger.tracerLogger])))
+    resourceAttributes: Signals.instance(process.env),
+    exporter: settings.exports ? "otlp" : "none"
+  } as const
+  return Signals.logs.pipe(
+    Layer.provideMerge(
+      Telemetry.layer({
+        ...options,
+        receivers: [makeReceiver(traces, Terminal.traceOutput)],
+        shutdownTimeout: "3 seconds"
+      })
+    ),
+    Layer.provideMerge(Signals.metrics(options)),
+    Layer.provideMerge(Logger.layer([Terminal.logger, Logger.tracerLogger]))
+  )
+}
 
 const start = (settings: Settings) =>
   Effect.gen(function* () {

@@ -31,45 +31,45 @@ const go = Effect.gen(function* () {
   return program
 })
 
+const tagsOf = ({ tags }: { readonly tags?: ReadonlyArray<string> | undefined }): ReadonlyArray<string> =>
+  tags === undefined ? [] : [`-tags=${tags.join(",")}`]
+
 /** Builds a program out of a module that lies beside this file; the path of the binary. */
 export const goBuild = (options: {
   readonly name: string
   readonly notice: string
   readonly module: string
   readonly target: string
-}): Effect.Effect<string, Unavailable | CommandFailed, Guard> =>
-  built({
-    name: options.name,
-    notice: options.notice,
-    sources: options.module,
-    key: [options.target, ...flags],
-    tool: go,
-    build: (program, work, result) =>
-      run(program, ["build", "-mod=readonly", ...flags, "-o", join(result, options.name), options.target], {
-        cwd: work,
-        env: environment(),
-        background: true
-      }).pipe(Effect.asVoid)
-  }).pipe(Effect.map((folder) => join(folder, options.name)))
-
-const tagsOf = ({ tags }: { readonly tags?: ReadonlyArray<string> | undefined }): ReadonlyArray<string> =>
-  tags === undefined ? [] : [`-tags=${tags.join(",")}`]
-
-/** Builds a program out of a published module at a version; the path of the binary. */
-export const goInstall = (options: {
-  readonly name: string
-  readonly notice: string
-  readonly program: string
   /** Build tags. */
   readonly tags?: ReadonlyArray<string> | undefined
 }): Effect.Effect<string, Unavailable | CommandFailed, Guard> =>
   built({
     name: options.name,
     notice: options.notice,
-    key: [options.program, ...flags, ...tagsOf(options)],
+    sources: options.module,
+    key: [options.target, ...flags, ...tagsOf(options)],
     tool: go,
     build: (program, work, result) =>
-      run(program, ["install", ...flags, ...tagsOf(options), options.program], {
+      run(
+        program,
+        ["build", "-mod=readonly", ...flags, ...tagsOf(options), "-o", join(result, options.name), options.target],
+        { cwd: work, env: environment(), background: true }
+      ).pipe(Effect.asVoid)
+  }).pipe(Effect.map((folder) => join(folder, options.name)))
+
+/** Builds a program out of a published module at a version; the path of the binary. */
+export const goInstall = (options: {
+  readonly name: string
+  readonly notice: string
+  readonly program: string
+}): Effect.Effect<string, Unavailable | CommandFailed, Guard> =>
+  built({
+    name: options.name,
+    notice: options.notice,
+    key: [options.program, ...flags],
+    tool: go,
+    build: (program, work, result) =>
+      run(program, ["install", ...flags, options.program], {
         cwd: work,
         env: { ...environment(), GOBIN: result },
         background: true

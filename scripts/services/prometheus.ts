@@ -4,27 +4,28 @@
 import * as Effect from "effect/Effect"
 import { readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
-import { goInstall } from "./go.ts"
+import { goBuild } from "./go.ts"
 import { answers, freePort } from "./ports.ts"
 import { launch } from "./processes.ts"
 import type { Server } from "./Server.ts"
 
-/** Version 3.15 is 0.315 to Go. */
-const version = "0.315.0"
+/** To Go it is 0.315.0. */
+const version = "3.15.0"
 
 export const prometheus: Server = {
   name: "prometheus",
   lane: "go",
   install: Effect.gen(function* () {
-    const program = yield* goInstall({
+    const program = yield* goBuild({
       name: "prometheus",
-      notice: `Prometheus 3.15.0 (${version}) from its Go module: some two minutes, once`,
-      program: `github.com/prometheus/prometheus/cmd/prometheus@v${version}`,
+      notice: `Prometheus ${version} from its Go module: some two minutes, once`,
+      module: join(import.meta.dirname, "prometheus"),
+      target: "github.com/prometheus/prometheus/cmd/prometheus",
       // Nobody is discovered here: what asks clouds and clusters who is there is half of the build.
       tags: ["remove_all_sd"]
     })
     return {
-      description: `Prometheus 3.15.0 (${version})`,
+      description: `Prometheus ${version}`,
       start: ({ folder }) =>
         Effect.gen(function* () {
           const port = yield* freePort

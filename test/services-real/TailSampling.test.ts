@@ -1,9 +1,3 @@
-import { spawn, spawnSync } from "node:child_process"
-import { createServer, type AddressInfo } from "node:net"
-import { mkdtempSync, rmSync } from "node:fs"
-import { tmpdir } from "node:os"
-import { join } from "node:path"
-import { fileURLToPath } from "node:url"
 import { assert, it } from "@effect/vitest"
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
@@ -11,60 +5,10 @@ import * as Layer from "effect/Layer"
 import * as Telemetry from "../../src/Telemetry.ts"
 import * as Propagators from "../../src/propagation/Propagators.ts"
 import * as OtlpReceiver from "../support/OtlpReceiver.ts"
+import { collector, freePort } from "./collectors.ts"
 import { realServer } from "./support.ts"
 
 class Broken extends Data.TaggedError("Broken")<{ readonly message: string }> {}
-
-const configuration = (name: string) => fileURLToPath(new URL(`../../deploy/production/${name}`, import.meta.url))
-
-const freePort = Effect.callback<number>((resume) => {
-  const server = createServer()
-  server.listen(0, "127.0.0.1", () => {
-    const { port } = server.address() as AddressInfo
-    server.close(() => resume(Effect.succeed(port)))
-  })
-})
-
-const folder = Effect.acquireRelease(
-  Effect.sync(() => mkdtempSync(join(tmpdir(), "tail-sampling-"))),
-  (path) => Effect.sync(() => rmSync(path, { recursive: true, force: true }))
-)
-
-/** Runs a Collector until the scope closes; ready once its health check says so. */
-const collector = (binary: string, config: string, environment: Record<string, string>) =>
-  Effect.gen(function* () {
-    const [health, directory] = [yield* freePort, yield* folder]
-    const env = {
-      ...process.env,
-      HEALTH_ENDPOINT: `127.0.0.1:${health}`,
-      QUEUE_DIRECTORY: join(directory, "queue"),
-      ...environment
-    }
-    const checked = spawnSync(binary, ["validate", "--config", config], { env, encoding: "utf8" })
-    assert.strictEqual(checked.status, 0, checked.stderr)
-    let said = ""
-    yield* Effect.acquireRelease(
-      Effect.sync(() => {
-        const running = spawn(binary, ["--config", config], { env, stdio: ["ignore", "pipe", "pipe"] })
-        running.stderr.on("data", (data) => (said += String(data)))
-        return running
-      }),
-      (running) =>
-        Effect.callback<void>((resume) => {
-          running.on("exit", () => resume(Effect.void))
-          running.kill("SIGTERM")
-        })
-    )
-    for (let i = 0; ; i++) {
-      const healthy = yield* Effect.tryPromise(() => fetch(`http://127.0.0.1:${health}/`)).pipe(
-        Effect.map((response) => response.ok),
-        Effect.orElseSucceed(() => false)
-      )
-      if (healthy) return
-      if (i > 200) return yield* Effect.die(new Error(`the Collector does not become ready:\n${said.slice(-2000)}`))
-      yield* Effect.sleep("50 millis")
-    }
-  })
 
 realServer("TEST_COLLECTOR_BINARY")("the production Collectors", ({ TEST_COLLECTOR_BINARY }) => {
   it.live(
@@ -77,7 +21,7 @@ realServer("TEST_COLLECTOR_BINARY")("the production Collectors", ({ TEST_COLLECT
         )
         const ports = [yield* freePort, yield* freePort] as const
         for (const port of ports) {
-          yield* collector(TEST_COLLECTOR_BINARY, configuration("collector-gateway.yaml"), {
+          yield* collector(TEST_COLLECTOR_BINARY, ["production/collector-gateway.yaml"], {
             OTLP_GRPC_ENDPOINT: `127.0.0.1:${port}`,
             BACKEND_ENDPOINT: backend.endpoint,
             DECISION_WAIT: "2s",
@@ -86,7 +30,7 @@ realServer("TEST_COLLECTOR_BINARY")("the production Collectors", ({ TEST_COLLECT
           })
         }
         const agent = yield* freePort
-        yield* collector(TEST_COLLECTOR_BINARY, configuration("collector-agent.yaml"), {
+        yield* collector(TEST_COLLECTOR_BINARY, ["production/collector-agent.yaml"], {
           OTLP_HTTP_ENDPOINT: `127.0.0.1:${agent}`,
           GATEWAYS: `[${ports.map((port) => `127.0.0.1:${port}`).join(", ")}]`
         })

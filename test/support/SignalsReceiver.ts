@@ -36,8 +36,8 @@ const hexadecimal = (_: string, value: unknown): unknown =>
 export const attributesOf = (record: { readonly attributes?: ReadonlyArray<any> }): Readonly<Record<string, unknown>> =>
   Object.fromEntries(record.attributes?.map(({ key, value }) => [key, Object.values(value ?? {})[0]]) ?? [])
 
-/** Listens on loopback, on a free port. */
-export const make = async () => {
+/** Listens on loopback, on a free port or on one that is given. */
+export const make = async (options: { readonly port?: number } = {}) => {
   const received: Array<Received> = []
   const server = createServer((request, response) => {
     const chunks: Array<Buffer> = []
@@ -55,7 +55,7 @@ export const make = async () => {
       response.writeHead(200, { "content-type": "application/x-protobuf" }).end()
     })
   })
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve))
+  await new Promise<void>((resolve) => server.listen(options.port ?? 0, "127.0.0.1", resolve))
   const of = (signal: Signal) => received.filter((one) => one.signal === signal).map(({ body }) => body)
   return {
     endpoint: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,

@@ -26,12 +26,17 @@ import type { Part, SpanBatcher } from "./Batch.ts"
 import type { EncodedSection, Encoding, InstrumentationScope, Resource, SpanWriter } from "./OtlpEncoder.ts"
 import { type EncodedRequest, partOf } from "./OtlpSink.ts"
 
+/** How batches are filled, and who takes them. */
 export interface BatcherOptions {
+  /** Protobuf or JSON: `OtlpProtobuf.protobuf`, `OtlpJson.json`. */
   readonly encoding: Encoding
+  /** What every span of the batch says of its process. */
   readonly resource: Resource
   /** Of spans that do not name their own. */
   readonly scope: InstrumentationScope
+  /** Spans of a batch, at most. */
   readonly maxSpans: number
+  /** Bytes of a batch as it is encoded, at most. */
   readonly maxBytes: number
   /**
    * Takes what was encoded since the last call, at the end of every tick and before a batch goes on; the bytes are
@@ -51,6 +56,9 @@ interface Section {
   recordedBytes: number
 }
 
+/**
+ * Encodes spans into the batch that fills, and hands it on when it is full or `finish` is called. It holds one batch, no queue.
+ */
 export class Batcher implements SpanBatcher {
   /** Spans in the batch that fills. */
   count = 0

@@ -22,6 +22,10 @@
  */
 import type { Timing } from "./Timing.ts"
 
+/**
+ * How grave a line is: `info` for what went well, `warn` for what may lose spans or has lost some, `error` for what is wrong
+ * with the pipeline itself or with how it is set up.
+ */
 export type Level = "info" | "warn" | "error"
 
 /** Plain values only: a logger of any kind can print them. */
@@ -105,6 +109,9 @@ export interface Status {
 
 const everyMillis = 60_000
 
+/**
+ * The counters of one pipeline, and its way to say something. The stages write to it; `snapshot` is how its users read it.
+ */
 export class Diagnostics {
   started = 0
   /** Of those that started, how many head sampling had not chosen. */
@@ -142,16 +149,19 @@ export class Diagnostics {
     if (tried > 0) this.droppedTried.set(reason, (this.droppedTried.get(reason) ?? 0) + tried)
   }
 
+  /** Counts spans that were kept although head sampling had said no. */
   kept(reason: string, count: number): void {
     this.keptByRule.set(reason, (this.keptByRule.get(reason) ?? 0) + count)
   }
 
+  /** The sum of `dropped`. */
   get droppedTotal(): number {
     let total = 0
     for (const count of this.dropped.values()) total += count
     return total
   }
 
+  /** Remembers what went wrong last. Says nothing. */
   failed(message: string): void {
     this.lastError = { message, at: this.timing.date() }
   }

@@ -44,9 +44,11 @@ export interface TlsOptions {
   readonly key?: string | Uint8Array | undefined
 }
 
+/** Where requests go, and how. */
 export interface HttpTransportOptions {
   /** The full URL, `http:` or `https:`. Credentials in it are sent as basic authentication. */
   readonly url: string
+  /** Sent with every request; they win over those that the transport itself sets. */
   readonly headers?: Readonly<Record<string, string>> | undefined
   /** Default `none`. */
   readonly compression?: "none" | "gzip" | undefined
@@ -93,6 +95,9 @@ export const suppressed = ROOT_CONTEXT.setValue(
   true
 )
 
+/**
+ * A client for one endpoint, with its connections. It repeats nothing that a server may have seen, and never throws or rejects.
+ */
 export class HttpTransport {
   private readonly url: URL
   private readonly options: HttpTransportOptions

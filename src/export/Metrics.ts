@@ -128,6 +128,7 @@ export const families = {
   "effect_telemetry.spool.recovered": counter("{span}", "The number of spans taken over from processes that are gone")
 } as const satisfies Readonly<Record<string, Family>>
 
+/** The name of a metric: `otel.sdk.span.started`, `effect_telemetry.spool.spans`. */
 export type Name = keyof typeof families
 
 /** The bounds of a duration, in seconds: those of HTTP requests in the conventions, and beyond, for outages. */

@@ -72,7 +72,9 @@ export interface SpoolOptions {
   readonly io?: SpoolIo | undefined
 }
 
+/** What the spool may take on disk where nothing else is said: 256 MiB. */
 export const defaultSpoolMaxBytes = 256 * 1024 * 1024
+/** How large a file of the spool gets where nothing else is said: 4 MiB. */
 export const defaultSegmentBytes = 4 * 1024 * 1024
 
 const heartbeatMillis = 5_000
@@ -87,6 +89,9 @@ interface Opened {
   readonly maxBatchBytes: number
 }
 
+/**
+ * The spool of one pipeline. What goes wrong with its directory is said by `Diagnostics`; it never throws into the pipeline.
+ */
 export class Spool {
   readonly directory: string
   private readonly io: SpoolIo

@@ -28,7 +28,9 @@
  */
 import { crc32 } from "node:zlib"
 
+/** The version of the format. A segment of another one is left as it is. */
 export const version = 1
+/** Bytes before a segment's first record. */
 export const headerLength = 32
 /** Where the cursor is written anew. */
 export const cursorPosition = 8

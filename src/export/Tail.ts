@@ -54,6 +54,7 @@ export interface TailRule {
   readonly keep: (trace: TailTrace) => boolean
 }
 
+/** Which local traces to keep although head sampling said no, and how much memory undecided ones may take. */
 export interface TailOptions {
   /** `OTEL_TRACE_KEEP_ERRORS`. Default true. */
   readonly keepErrors?: boolean | undefined
@@ -65,12 +66,15 @@ export interface TailOptions {
   readonly maxSpans?: number | undefined
   /** Bytes held at most, by estimate, default 32 MiB. */
   readonly maxBytes?: number | undefined
-  /** How long to wait for open children once the root has ended, default 1,000. */
+  /** How long to wait for open children once the root has ended, in milliseconds, default 1,000. */
   readonly graceMillis?: number | undefined
 }
 
+/** Spans held at most, where nothing else is said. */
 export const defaultTailMaxSpans = 20_000
+/** Bytes held at most, by estimate, where nothing else is said: 32 MiB. */
 export const defaultTailMaxBytes = 32 * 1024 * 1024
+/** How long open children are waited for, in milliseconds, where nothing else is said. */
 export const defaultTailGraceMillis = 1_000
 
 /** Whether any reason to keep is given at all: without one, unsampled spans need not be recorded. */
@@ -107,6 +111,7 @@ const decided = (decision: string | false): Held => {
   return held
 }
 
+/** Holds undecided local traces, and hands on the spans of those that are kept. A rule that throws says no. */
 export class Tail {
   private readonly diagnostics: Diagnostics
   private readonly timing: Timing

@@ -17,6 +17,7 @@
  */
 import { AsyncLocalStorage } from "node:async_hooks"
 
+/** Time, as a value: what `make` gives, or what a test moves itself. */
 export interface Timing {
   /** Monotonic milliseconds. */
   readonly now: () => number

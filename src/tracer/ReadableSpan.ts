@@ -96,6 +96,10 @@ const toLink = (link: LinkData): Otel.Link => ({
 /** What the SDK's interface is beside ours. */
 type SdkSpan = Otel.Span & ReadableSpan
 
+/**
+ * A span of ours as OpenTelemetry's processors, exporters and instrumentations see it. It never throws; after the span's end what
+ * would write does nothing.
+ */
 export class ReadableTelemetrySpan implements SdkSpan {
   readonly telemetrySpan: TelemetrySpan
   #context: Otel.SpanContext | undefined = undefined

@@ -2,6 +2,21 @@
  * What code that adds to spans asks of them: whether anything is recorded, and that a failure be taken as expected.
  *
  * Works with the spans of every tracer: one that knows nothing of these questions records what it samples.
+ *
+ * **Example** (An attribute that is costly to make)
+ *
+ * ```ts
+ * import * as Effect from "effect/Effect"
+ * import * as Recording from "effect-telemetry/tracer/Recording"
+ *
+ * const report = Effect.withFiber((fiber) => {
+ *   Recording.recordingSpan(fiber)?.attribute("report.rows", JSON.stringify([1, 2, 3]))
+ *   return Effect.void
+ * })
+ * Effect.runSync(report.pipe(Effect.withSpan("report")))
+ * ```
+ *
+ * @see https://opentelemetry.io/docs/specs/otel/trace/api/#isrecording
  */
 import type * as Fiber from "effect/Fiber"
 import type * as Tracer from "effect/Tracer"

@@ -29,12 +29,14 @@ import type { Sampler, SamplingResult } from "@opentelemetry/sdk-trace-base"
 
 export type { Sampler, SamplingResult } from "@opentelemetry/sdk-trace-base"
 
-/** OpenTelemetry's `SamplingDecision`. */
+/** Dropped. The three decisions have the values of OpenTelemetry's `SamplingDecision`. */
 export const NOT_RECORD = 0
 /** Recorded, but not to be exported. */
 export const RECORD = 1
+/** Recorded, exported, and marked as sampled for whoever is called. */
 export const RECORD_AND_SAMPLED = 2
 
+/** What a sampler decides: `NOT_RECORD`, `RECORD` or `RECORD_AND_SAMPLED`. */
 export type Decision = 0 | 1 | 2
 
 /** What is known of a decision beforehand. */

@@ -1,5 +1,7 @@
 /**
  * What the tracer itself puts on spans: names and meanings, for the catalogue.
+ *
+ * @internal
  */
 
 /** Attributes of any span. */

@@ -37,10 +37,14 @@ export const OtelSpanTypeId = "~@effect/opentelemetry/OtelTracer/OtelSpan"
 export const OtelTraceFlags: Context.Service<OtelTracer.OtelTraceFlags, Otel.TraceFlags> = Context.Service(
   "@effect/opentelemetry/Tracer/OtelTraceFlags"
 )
+/**
+ * The annotation of an external span that holds its `tracestate`, by the name that `@effect/opentelemetry` gives it.
+ */
 export const OtelTraceState: Context.Service<OtelTracer.OtelTraceState, Otel.TraceState> = Context.Service(
   "@effect/opentelemetry/Tracer/OtelTraceState"
 )
 
+/** No annotations: one value, so that a span without any is told by a comparison. */
 export const emptyAnnotations: Context.Context<never> = Context.empty()
 
 /** A span of OpenTelemetry that was active where a span of Effect started, and so became its parent. */

@@ -3,7 +3,22 @@
  *
  * The tracer's span holds its attributes as two parallel arrays and its times as two integers, because that is what
  * costs least to fill and what an encoder reads in one pass. OpenTelemetry processors and exporters of the user see
- * the same span as a `ReadableSpan` instead (`tracer/ReadableSpan.ts`).
+ * the same span as a `ReadableSpan` instead (`effect-telemetry/tracer/ReadableSpan`).
+ *
+ * **Example** (A span's name and attributes on the console)
+ *
+ * ```ts
+ * import * as Effect from "effect/Effect"
+ * import type { SpanData } from "effect-telemetry/tracer/SpanData"
+ * import * as Tracer from "effect-telemetry/tracer/Tracer"
+ *
+ * const print = ({ attributeKeys, attributeValues, name }: SpanData) =>
+ *   console.log(name, ...attributeKeys.map((key, i) => `${key}=${attributeValues[i]}`))
+ * const TracerLive = Tracer.layer({ receiver: { takesUnsampled: false, ended: (span) => print(span.seal()) } })
+ *
+ * const program = Effect.void.pipe(Effect.withSpan("work", { attributes: { "post.id": "post-1" } }))
+ * Effect.runPromise(program.pipe(Effect.provide(TracerLive))) // work post.id=post-1
+ * ```
  *
  * @see https://opentelemetry.io/docs/specs/otel/trace/api/#span
  */

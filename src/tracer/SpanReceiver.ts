@@ -2,6 +2,26 @@
  * Where the tracer hands its spans: the one thing that a pipeline has to implement.
  *
  * A receiver is called on the application's own path, so it must return at once and must not throw.
+ *
+ * **Example** (Which spans took half a second or more)
+ *
+ * ```ts
+ * import * as Effect from "effect/Effect"
+ * import type { SpanReceiver } from "effect-telemetry/tracer/SpanReceiver"
+ * import * as Tracer from "effect-telemetry/tracer/Tracer"
+ *
+ * const slow: Array<string> = []
+ * const receiver: SpanReceiver = {
+ *   takesUnsampled: false,
+ *   ended: (span) => {
+ *     if (span.durationNanos >= 500_000_000) slow.push(span.seal().name)
+ *   }
+ * }
+ * const program = Effect.void.pipe(Effect.withSpan("work"), Effect.provide(Tracer.layer({ receiver })))
+ * Effect.runPromise(program).then(() => console.log(slow)) // []
+ * ```
+ *
+ * @see https://opentelemetry.io/docs/specs/otel/trace/sdk/#span-processor
  */
 import type { SpanData } from "./SpanData.ts"
 

@@ -32,8 +32,9 @@ import * as Tracer from "effect/Tracer"
 import { areValid } from "./Ids.ts"
 import { TelemetrySpan } from "./Span.ts"
 
-/** The attribute names of the specification's trace context in log formats other than OTLP. */
+/** Where a line of a log has the trace's id, by the specification's trace context in log formats other than OTLP. */
 export const TRACE_ID = "trace_id"
+/** Where a line of a log has the span's id, by the same specification. */
 export const SPAN_ID = "span_id"
 
 /** The innermost span that takes part in tracing. */

@@ -80,6 +80,7 @@ export interface TracerOptions {
   readonly idGenerator?: Ids.IdGenerator | undefined
 }
 
+/** A span as this tracer makes it: one that records, or the ids of one that does not. */
 export type OwnSpan = TelemetrySpan | UnsampledSpan
 
 /** Attributes, or how to make them for a span that is kept. */

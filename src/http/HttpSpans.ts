@@ -2,6 +2,7 @@
  * What the spans of HTTP carry: names, types and meanings, for the catalogue.
  *
  * @see https://opentelemetry.io/docs/specs/semconv/http/http-spans/
+ * @internal
  */
 import * as Attributes from "../operation/Attributes.ts"
 

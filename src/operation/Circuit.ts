@@ -5,6 +5,24 @@
  *
  * Every attempt of an operation passes the circuit of its service. What counts as a failure is what says that the service is
  * ill: `Unavailable`, `Timeout`, `RateLimited`. A `NotFound` says that it is well.
+ *
+ * **Example** (Two failures open it)
+ *
+ * ```ts
+ * import * as Effect from "effect/Effect"
+ * import * as Circuit from "effect-telemetry/operation/Circuit"
+ * import { Unavailable } from "effect-telemetry/operation/Reason"
+ *
+ * const program = Effect.gen(function* () {
+ *   const circuit = yield* Circuit.make("shop", { failures: 2, openDuration: "30 seconds" })
+ *   const call = circuit.pass(Effect.fail(new Unavailable({ message: "connection refused" })))
+ *   yield* Effect.ignore(call)
+ *   yield* Effect.ignore(call)
+ *   const refused = yield* Effect.flip(call)
+ *   console.log(refused._tag, yield* circuit.state) // CircuitOpen Open
+ * })
+ * Effect.runPromise(Effect.scoped(program))
+ * ```
  */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"

@@ -1,6 +1,8 @@
 /**
  * What the span of every operation carries beside the operation's own attributes: written here for the catalogue, set by
  * `implement`.
+ *
+ * @internal
  */
 import * as Attributes from "./Attributes.ts"
 import { tags } from "./Reason.ts"

@@ -1,5 +1,7 @@
 /**
  * What is set once for a request and appears on every span made under it: names and meanings, for the catalogue.
+ *
+ * @internal
  */
 export const attributes = {
   "user.id": { type: "string", brief: "the user for whom it happens" },

@@ -1,6 +1,24 @@
 /**
  * Runs an effect in a transaction, with its isolation, and repeats it as a whole where that can help.
  *
+ * **Example** (Two queries that see the same state)
+ *
+ * ```ts
+ * import * as Effect from "effect/Effect"
+ * import * as SqlClient from "effect/sql/SqlClient"
+ * import * as Database from "effect-telemetry/Database"
+ * import * as DatabaseEmbedded from "effect-telemetry/DatabaseEmbedded"
+ *
+ * const report = Effect.gen(function* () {
+ *   const sql = yield* SqlClient.SqlClient
+ *   const tables = yield* sql`SELECT count(*)::int AS count FROM pg_tables`
+ *   const views = yield* sql`SELECT count(*)::int AS count FROM pg_views`
+ *   return [tables, views].every((rows) => rows.length === 1)
+ * }).pipe(Database.transaction({ isolation: "repeatable read", access: "read only" }))
+ *
+ * Effect.runPromise(report.pipe(Effect.provide(DatabaseEmbedded.layer()))).then(console.log) // true
+ * ```
+ *
  * @see https://www.postgresql.org/docs/current/mvcc-serialization-failure-handling.html
  */
 import * as Cause from "effect/Cause"

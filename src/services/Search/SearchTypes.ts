@@ -1,5 +1,7 @@
 /**
  * What the operations of `Search` take and give.
+ *
+ * @internal
  */
 import type * as Duration from "effect/Duration"
 import type * as Option from "effect/Option"

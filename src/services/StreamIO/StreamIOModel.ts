@@ -1,5 +1,7 @@
 /**
  * What the operations of Stream give.
+ *
+ * @internal
  */
 import * as Schema from "effect/Schema"
 

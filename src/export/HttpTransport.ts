@@ -48,7 +48,7 @@ export interface TlsOptions {
 export interface HttpTransportOptions {
   /** The full URL, `http:` or `https:`. Credentials in it are sent as basic authentication. */
   readonly url: string
-  /** Sent with every request; they win over those that the transport itself sets. */
+  /** Sent with every request. `Content-Type`, `-Length` and `-Encoding` are the transport's own. */
   readonly headers?: Readonly<Record<string, string>> | undefined
   /** Default `none`. */
   readonly compression?: "none" | "gzip" | undefined

@@ -3,6 +3,8 @@
  *
  * @internal
  */
+
+/** Attributes of every span under a request, where they were set. */
 export const attributes = {
   "user.id": { type: "string", brief: "the user for whom it happens" },
   "organization.id": { type: "string", brief: "the user's organization" },

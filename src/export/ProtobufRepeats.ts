@@ -45,10 +45,11 @@ export class Repeats {
     if (this.count === rememberedAttributes) return
     const i = this.count++
     const isShort = valueAt >= 0
+    // In place of a long key stands "", whose values are compared with nothing.
     this.keys[i] = key.length <= rememberedText ? key : ""
     this.texts[i] = isShort && typeof value === "string" && value.length <= rememberedText ? value : ""
     this.numbers[i] = isShort && typeof value === "number" ? value : NaN
-    this.flags[i] = typeof value === "boolean" ? 1 + Number(value) : 0
+    this.flags[i] = isShort && typeof value === "boolean" ? 1 + Number(value) : 0
     this.valueAt[i] = isShort ? valueAt - this.start : -1
     this.ends[i] = end - this.start
   }

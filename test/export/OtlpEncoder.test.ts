@@ -114,10 +114,17 @@ describe("OtlpEncoder", () => {
     for (let batch = 0; batch < 2; batch++) {
       const spans: Array<SpanData> = []
       for (const first of values) {
+        for (const [i, key] of ["k".repeat(49), "", "ü", ""].entries()) {
+          spans.push(makeSpan({ name: "keys", attributeKeys: ["one", key], attributeValues: [i, first] }))
+        }
         for (const second of values) {
           for (const name of ["", "GET /users/:id", "n".repeat(60)]) {
-            const attributeKeys = ["one", "", "k".repeat(49), "two", "three"]
-            spans.push(makeSpan({ name, attributeKeys, attributeValues: [first, "same", second, second, 7] }))
+            const attributeValues = [first, "same", second, second, 7]
+            const keys = (...attributeKeys: ReadonlyArray<string>) =>
+              spans.push(makeSpan({ name, attributeKeys, attributeValues }))
+            keys("one", "", "k".repeat(49), "two", "three")
+            keys("one", "k".repeat(49), "", "two", "three")
+            keys("one", "", "ü", "two", "k".repeat(49))
           }
         }
       }

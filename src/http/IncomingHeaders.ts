@@ -30,6 +30,16 @@ export const of = (request: HttpServerRequest): IncomingHeaders => {
 
 const isRecord = (value: unknown): value is IncomingHeaders => typeof value === "object" && value !== null
 
+/** The text of a header. */
+export const text = (request: HttpServerRequest, name: string): string | undefined => {
+  const value = of(request)[name]
+  return typeof value === "string" ? value : undefined
+}
+
+/** The host that was asked for: in HTTP/2 it is not a header by name, and goes before one. */
+export const host = (request: HttpServerRequest): string | undefined =>
+  text(request, ":authority") ?? text(request, "host")
+
 const nothing: Propagators.Extracted = { span: undefined, baggage: Baggage.empty }
 
 /** Reads the formats, where one of their headers is there. */

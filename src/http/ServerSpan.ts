@@ -26,6 +26,7 @@ import * as SpanSettings from "../tracer/SpanSettings.ts"
 import type { TelemetryTracer } from "../tracer/Tracer.ts"
 import { UnsampledSpan } from "../tracer/UnsampledSpan.ts"
 import * as HttpAttributes from "./HttpAttributes.ts"
+import * as IncomingHeaders from "./IncomingHeaders.ts"
 
 /** What was found out about a request while it was handled. */
 export interface Observed {
@@ -211,8 +212,8 @@ const attributesOf = (
   status: number | undefined
 ): ((scrub: HttpAttributes.Scrub) => Readonly<Record<string, unknown>>) => {
   const { method, url } = received
-  const agent = received.headers["user-agent"]
-  const host = request.headers["host"]
+  const agent = IncomingHeaders.text(received, "user-agent")
+  const host = IncomingHeaders.host(request)
   const client = Option.getOrUndefined(request.remoteAddress)
   const scheme = request.protocol ?? (/^https:/i.test(received.originalUrl) ? "https" : "http")
   const stability = fiber.getRef(SemconvStability.CurrentSemconvStability)

@@ -97,3 +97,24 @@ describe("what is read from them", () => {
       assert.strictEqual(span.data.traceState, "a=1")
     }))
 })
+
+describe("the host of a request", () => {
+  const native = (headers: Record<string, unknown>) =>
+    ({ source: { rawHeaders: [], headers } }) as unknown as HttpServerRequest.HttpServerRequest
+
+  it("is what HTTP/2 calls the authority, before a header of that name", () => {
+    assert.strictEqual(IncomingHeaders.host(native({ ":authority": "a.example", host: "b.example" })), "a.example")
+    assert.strictEqual(IncomingHeaders.host(native({ host: "b.example" })), "b.example")
+    assert.isUndefined(IncomingHeaders.host(native({})))
+  })
+
+  test("is the target's own where the client names one", () =>
+    Effect.gen(function* () {
+      const port = yield* start(get("/users/:id", Effect.succeed(text("hello"))))
+      yield* rawRequest(port, "http://shop.example:8080/users/7")
+      yield* TestTelemetry.expectTrace({
+        name: "GET /users/:id",
+        attributes: { "server.address": "shop.example", "server.port": 8080, "url.path": "/users/7" }
+      })
+    }))
+})

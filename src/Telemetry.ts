@@ -52,6 +52,7 @@ import * as TraceLogger from "./tracer/TraceLogger.ts"
 import * as Tracer from "./tracer/Tracer.ts"
 import { registerTracerProvider } from "./tracer/TracerProvider.ts"
 
+export { event } from "./tracer/event.ts"
 export { fn, withSpan } from "./tracer/withSpan.ts"
 export type { FlushResult, Status } from "./export/Pipeline.ts"
 

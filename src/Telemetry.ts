@@ -216,7 +216,10 @@ const start = (
     const limit = Duration.fromInputUnsafe(options.shutdownTimeout ?? defaultFlushTimeout)
     yield* Effect.addFinalizer(() => Effect.promise(() => output.shutdown(Duration.toMillis(limit))))
     if (options.flushOnSignals !== false) {
-      yield* installSignalFlush(() => output.flush(Duration.toMillis(limit)))
+      yield* installSignalFlush(
+        () => output.flush(Duration.toMillis(limit)),
+        () => output.shutdown(0)
+      )
     }
     const tracer = yield* Tracer.scoped({
       receiver: output.receivers,

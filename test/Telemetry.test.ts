@@ -359,6 +359,16 @@ describe("as a process", () => {
     )
   }
 
+  it.live("a signal while the collector is away: what was lost is said before the process ends", () =>
+    Effect.gen(function* () {
+      const ended = yield* Effect.promise(() =>
+        child([program, "signal", "200"], { OTEL_EXPORTER_OTLP_ENDPOINT: "http://127.0.0.1:9" }, whenReady("SIGTERM"))
+      )
+      assert.strictEqual(ended.signal, "SIGTERM", ended.output)
+      assert.include(ended.output, "shut down with 1 spans lost (1 of them were still waiting)")
+    })
+  )
+
   it.live("a long queue at the end is sent whole: nothing throws, nothing rejects, nothing is lost", () =>
     Effect.gen(function* () {
       const collector = yield* receiver

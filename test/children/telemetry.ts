@@ -2,7 +2,7 @@
  * A program with telemetry, as a process of its own. The first argument says what it does:
  *
  * - `idle`: builds the layer and says which resources keep the process alive
- * - `signal`: ends a span, says so, and waits for a signal, with nobody else listening for one
+ * - `signal [N]`: ends a span, says so, and waits for a signal, with nobody else listening for one; flushes for N ms at most
  * - `main`: the same under `NodeRuntime.runMain`
  * - `burst N`: ends N spans in one tick and lets the layer close
  */
@@ -32,7 +32,9 @@ switch (what) {
         yield* span("before the signal")
         yield* say("ready")
         yield* Effect.never
-      }).pipe(Effect.provide(Telemetry.layer({ enabled: true })))
+      }).pipe(
+        Effect.provide(Telemetry.layer({ enabled: true, shutdownTimeout: count === "0" ? undefined : Number(count) }))
+      )
     )
     setInterval(() => {}, 1_000)
     break

@@ -10,18 +10,24 @@ const signals = ["SIGTERM", "SIGINT"] as const
 
 /**
  * Flushes at the first signal of its kind. Where the application listens for the signal too (as `NodeRuntime.runMain` does), what
- * comes after is its own business; where nobody does, the process ends as it would have without us, once the flush is over.
+ * comes after is its own business; where nobody does, the process ends as it would have without us, once the flush is over and
+ * `shutdown` has said what was lost.
  */
-export const installSignalFlush = (flush: () => Promise<unknown>): Effect.Effect<void, never, Scope.Scope> =>
+export const installSignalFlush = (
+  flush: () => Promise<unknown>,
+  shutdown: () => Promise<unknown>
+): Effect.Effect<void, never, Scope.Scope> =>
   Effect.asVoid(
     Effect.acquireRelease(
       Effect.sync(() => {
         const listeners = signals.map((signal) => {
           const listener = () => {
             process.removeListener(signal, listener)
-            const alone = process.listenerCount(signal) === 0
+            const isAlone = () => process.listenerCount(signal) === 0
+            const alone = isAlone()
             void flush().finally(() => {
-              if (alone && process.listenerCount(signal) === 0) process.kill(process.pid, signal)
+              if (!alone || !isAlone()) return
+              void shutdown().finally(() => setImmediate(() => process.kill(process.pid, signal)))
             })
           }
           process.on(signal, listener)

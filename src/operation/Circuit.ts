@@ -45,6 +45,10 @@ export interface CircuitOptions {
 
 /** Lets an attempt pass, or refuses it. */
 export interface Circuit {
+  /**
+   * Runs an attempt and counts how it ended. Fails with `CircuitOpen`, and without running it, where the circuit is open or waits
+   * for its probe.
+   */
   readonly pass: <A, R>(attempt: Effect.Effect<A, Reason, R>) => Effect.Effect<A, Reason, R>
   /** The state now, for status pages and tests. */
   readonly state: Effect.Effect<"Closed" | "Open" | "HalfOpen">

@@ -37,7 +37,7 @@ import * as Layer from "effect/Layer"
 import * as Random from "effect/Random"
 import { RateLimited, type Reason, Unavailable } from "./Reason.ts"
 
-/** What befalls a call. */
+/** What befalls a call: the faults of the module's table. `times` is at least 1, `rate` from 0 to 1. */
 export type Fault =
   | { readonly _tag: "Down" }
   | { readonly _tag: "Fail"; readonly times: number }
@@ -48,12 +48,15 @@ export type Fault =
 
 /** A fault of an operation (`stream.follow`) or of a whole service (`stream`). */
 export interface FaultRule {
+  /** A service's prefix, or `{prefix}.{operation}`. */
   readonly target: string
+  /** What befalls its calls. */
   readonly fault: Fault
 }
 
 /** A part of a list of faults that is not understood. */
 export class FaultsError extends Data.TaggedError("FaultsError")<{
+  /** The part, as it was given. */
   readonly value: string
 }> {
   override get message(): string {
@@ -67,7 +70,7 @@ export const CurrentFaults: Context.Reference<ReadonlyArray<FaultRule>> = Contex
   { defaultValue: () => [] }
 )
 
-/** Reads a list of faults, separated by commas. */
+/** Reads a list of faults, separated by commas. Fails with a `FaultsError` at the first part that is not understood. */
 export const parse = (text: string): Effect.Effect<ReadonlyArray<FaultRule>, FaultsError> =>
   Effect.forEach(
     text
@@ -83,7 +86,7 @@ export const parse = (text: string): Effect.Effect<ReadonlyArray<FaultRule>, Fau
     }
   )
 
-/** Provides the faults of a list to the layers that are built under it. */
+/** Provides the faults of a list to the layers that are built under it. Fails as `parse` does. */
 export const layer = (text: string): Layer.Layer<never, FaultsError> => Layer.effect(CurrentFaults, parse(text))
 
 const faultOf = (kind: string, argument: string | undefined): Fault | undefined => {

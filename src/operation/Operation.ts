@@ -47,6 +47,8 @@
  * })
  * Effect.runPromise(program.pipe(Effect.provide(Geo.layer)))
  * ```
+ *
+ * @see https://opentelemetry.io/docs/specs/semconv/general/recording-errors/
  */
 import type * as Duration from "effect/Duration"
 import type * as Effect from "effect/Effect"
@@ -135,7 +137,7 @@ export interface Table<
 /** Any table. */
 export type AnyTable = Table<AnyServiceError, { readonly [key: string]: AnyEntry }>
 
-/** States the operations of a service. */
+/** States the operations of a service. Makes nothing yet: `implement` does, and the catalogue reads it. */
 export const table = <E extends AnyServiceError, const Entries extends { readonly [key: string]: AnyEntry }>(
   info: ServiceInfo<E>,
   operations: Entries

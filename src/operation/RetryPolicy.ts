@@ -17,6 +17,8 @@
  * const call = Effect.succeed("the call").pipe(RetryPolicy.with({ attempts: 1 }))
  * Effect.runSync(call)
  * ```
+ *
+ * @see https://www.rfc-editor.org/rfc/rfc9110#field.retry-after
  */
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
@@ -42,7 +44,10 @@ export interface RetryPolicy {
   readonly maxRetryAfter: Duration.Duration
 }
 
-/** A policy as it is written. */
+/**
+ * A policy as it is written, with the names and units of `RetryPolicy`. What is left out stays as it is in the policy that this
+ * one changes; `make` starts from `defaultPolicy`.
+ */
 export interface RetryPolicyInput {
   readonly attempts?: number | undefined
   readonly baseDelay?: Duration.Input | undefined

@@ -18,6 +18,8 @@
  * )
  * console.log(Effect.runSync(program))
  * ```
+ *
+ * @see https://opentelemetry.io/docs/specs/semconv/registry/attributes/error/
  */
 import * as Data from "effect/Data"
 import type * as Cause from "effect/Cause"

@@ -14,6 +14,8 @@
  * )
  * Effect.runPromise(program)
  * ```
+ *
+ * @see https://opentelemetry.io/docs/specs/semconv/general/recording-errors/
  */
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"

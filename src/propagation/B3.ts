@@ -57,9 +57,13 @@ export const parse = (value: string): B3Context | undefined => {
 
 /** The headers of the form with several, in lower case. */
 export interface B3Fields {
+  /** `X-B3-TraceId`: 16 or 32 hexadecimal digits. */
   readonly traceId: string
+  /** `X-B3-SpanId`: 16 hexadecimal digits. */
   readonly spanId: string
+  /** `X-B3-Sampled`. */
   readonly sampled?: string | undefined
+  /** `X-B3-Flags`. */
   readonly flags?: string | undefined
 }
 

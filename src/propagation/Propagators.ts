@@ -40,12 +40,15 @@ import * as TraceContext from "./TraceContext.ts"
 export interface Extracted {
   /** The remote parent, where there is a valid one. */
   readonly span: Tracer.ExternalSpan | undefined
+  /** The baggage; empty where there is none. */
   readonly baggage: Baggage.Baggage
 }
 
 /** What is written to a carrier. */
 export interface Sent {
+  /** The span that is the parent over there. Default: no field of a trace is written. */
   readonly span?: Tracer.AnySpan | undefined
+  /** Default: none. */
   readonly baggage?: Baggage.Baggage | undefined
 }
 
@@ -55,7 +58,9 @@ export interface Propagator {
   readonly name: string
   /** The names of its fields, in lower case. */
   readonly fields: ReadonlyArray<string>
+  /** Reads the remote parent. Absent where the format has none. */
   readonly extractSpan?: ((carrier: Carrier.Carrier) => Tracer.ExternalSpan | undefined) | undefined
+  /** Reads baggage. Absent where the format has none. */
   readonly extractBaggage?: ((carrier: Carrier.Carrier) => Baggage.Baggage) | undefined
   /** Writes its fields into a record. */
   readonly inject: (sent: Sent, fields: Record<string, string>) => void
@@ -150,7 +155,7 @@ const known: Readonly<Record<string, Propagator>> = { tracecontext, baggage, b3,
 
 /**
  * Finds formats by their names, as `OTEL_PROPAGATORS` lists them. A name given twice counts once; `none` is no format at
- * all and silences the others.
+ * all and silences the others. Fails with the first name that is no format.
  */
 export const fromNames = (
   names: ReadonlyArray<string>

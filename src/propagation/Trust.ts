@@ -44,6 +44,7 @@ export interface Caller {
 
 /** Whom this process trusts. */
 export interface Trust {
+  /** Whether what a caller says of the trace is taken over: its sampling, its baggage, its ids. */
   readonly callers: (caller: Caller) => boolean
   /** Asked with the host's name or address in lower case, an IPv6 address without brackets. */
   readonly hosts: (host: string, port: number | undefined) => boolean

@@ -19,6 +19,8 @@
  * )
  * Effect.runPromise(ping.pipe(Effect.provide(CacheLive.layer({ url: "redis://127.0.0.1:1" }))))
  * ```
+ *
+ * @see https://opentelemetry.io/docs/specs/semconv/database/redis/
  */
 import type { NodeRedis as NodeRedisService } from "@effect/platform-node/NodeRedis"
 import type * as Config from "effect/Config"

@@ -63,7 +63,10 @@ export interface EmbeddedOptions {
 const database = "postgres"
 const host = "127.0.0.1"
 
-/** The embedded database. It stops, and closes its files, with the layer's scope. */
+/**
+ * The embedded database. It stops, and closes its files, with the layer's scope. Fails where it cannot start: a directory that
+ * cannot be written to, a port that is taken.
+ */
 export const layer = (options: EmbeddedOptions = {}): Layer.Layer<Pg.PgClient | SqlClient, SqlError> =>
   PgClient.layerFrom(
     Effect.gen(function* () {

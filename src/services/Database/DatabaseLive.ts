@@ -58,7 +58,7 @@ export class DatabaseConfigError extends Data.TaggedError("DatabaseConfigError")
   readonly message: string
 }> {}
 
-/** The database of these options. */
+/** The database of these options. Fails where one is not accepted, and where the server cannot be reached or refuses. */
 export const layer = (options: DatabaseOptions): Layer.Layer<Pg.PgClient | SqlClient, DatabaseConfigError | SqlError> =>
   PgClient.layerFrom(Effect.flatMap(readUrl("url", options.url), (url) => connect(url, options)))
 

@@ -23,6 +23,8 @@
  * const program = Effect.map(SqlClient.SqlClient, (sql) => sql`SELECT * FROM sales`.compile())
  * console.log(Effect.runSync(Effect.provide(program, layer)))
  * ```
+ *
+ * @see https://opentelemetry.io/docs/specs/semconv/database/database-spans/
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"

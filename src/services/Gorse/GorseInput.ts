@@ -14,6 +14,7 @@ export type Labels =
 
 /** What is known of a user. */
 export interface UserDetails {
+  /** What recommenders may go by: see `Labels`. */
   readonly labels?: Labels | undefined
   readonly comment?: string | undefined
 }
@@ -22,6 +23,7 @@ export interface UserDetails {
 export interface ItemDetails {
   /** Whether it is never recommended. Default `false`. */
   readonly hidden?: boolean | undefined
+  /** Lists of items may be narrowed down to these. Default: none. */
   readonly categories?: ReadonlyArray<string> | undefined
   /** What "latest" goes by. Default: now. */
   readonly timestamp?: DateTime.DateTime.Input | undefined

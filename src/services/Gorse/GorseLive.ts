@@ -94,7 +94,7 @@ export class GorseConfigError extends Data.TaggedError("GorseConfigError")<{
   }
 }
 
-/** Gorse at a URL. */
+/** Gorse at a URL. Fails where a setting is not accepted; not where Gorse is away. */
 export const layer = (options: GorseLiveOptions): Layer.Layer<Gorse, GorseConfigError> =>
   layerHttpClient(options).pipe(
     Layer.provide(

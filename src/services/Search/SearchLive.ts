@@ -26,6 +26,8 @@
  * const live = SearchLive.layer({ url: "http://127.0.0.1:1", retry: { attempts: 1 } })
  * Effect.runPromise(titles.pipe(Effect.provide(live))).then(console.log) // [ 'from the database' ]
  * ```
+ *
+ * @see https://opentelemetry.io/docs/specs/semconv/database/elasticsearch/
  */
 import type { ClientOptions } from "@elastic/elasticsearch"
 import type * as Config from "effect/Config"

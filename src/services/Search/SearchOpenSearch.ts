@@ -21,6 +21,8 @@
  * const live = SearchOpenSearch.layer({ url: "http://127.0.0.1:1", retry: { attempts: 1 } })
  * Effect.runPromise(count.pipe(Effect.provide(live))).then(console.log) // 0
  * ```
+ *
+ * @see https://opentelemetry.io/docs/specs/semconv/database/elasticsearch/
  */
 import type { ClientOptions } from "@opensearch-project/opensearch"
 import type * as Config from "effect/Config"

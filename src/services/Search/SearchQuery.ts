@@ -31,6 +31,7 @@ export type Scalar = string | number | boolean | Date
 
 /** A full text to look for. */
 export interface TextQuery {
+  /** The words. */
   readonly query: string
   /**
    * The fields to look in, of type `text`: their names, or their names with boosts (a match in a field of boost 3 counts

@@ -20,7 +20,9 @@ export type Refresh = boolean | "wait"
 
 /** The version of a document: what a write that must not overtake another one is conditional on. */
 export interface Version {
+  /** Counts the writes to a shard. */
   readonly seqNo: number
+  /** Counts how often the shard got another primary. */
   readonly primaryTerm: number
 }
 
@@ -147,6 +149,7 @@ export interface SearchInput {
   readonly index: string
   /** What to look for; a string means any of its words in any field. */
   readonly text?: string | TextQuery | undefined
+  /** What documents must be like; of several filters all have to match. Default: anything. */
   readonly filter?: Filter | ReadonlyArray<Filter> | undefined
   /** Default: by relevance. */
   readonly sort?: ReadonlyArray<Sort> | undefined
@@ -164,6 +167,7 @@ export interface SearchInput {
   readonly countAll?: boolean | undefined
   /** How long the engine may search; then it answers with what it has, which makes the result partial. */
   readonly timeout?: Duration.Input | undefined
+  /** Searches a state of the indices that is kept from page to page. Default: what is there now. */
   readonly pointInTime?: PointInTime | undefined
   /** Parts of the request in the engine's own words (`aggs`, `collapse`, `query`), laid over the others. Not embedded. */
   readonly raw?: Readonly<Record<string, unknown>> | undefined
@@ -191,7 +195,9 @@ export interface SearchResult<A = Source> {
   readonly totalIsExact: boolean
   /** Whether documents may be missing: shards failed, or the time was up. */
   readonly partial: boolean
+  /** Whether `timeout` was up before all was searched. */
   readonly timedOut: boolean
+  /** How many shards were asked, and how many of them answered. */
   readonly shards: { readonly total: number; readonly successful: number; readonly failed: number }
   /** How long the engine took. */
   readonly took: Duration.Duration
@@ -218,9 +224,11 @@ export interface SuggestInput {
 
 /** A suggestion. */
 export interface Suggestion {
+  /** What to put in the place of that part. */
   readonly text: string
   /** The part of the input that it is for: all of it when completing, a word when correcting. */
   readonly for: string
+  /** How well it fits; comparable within one answer only. */
   readonly score: number
   /** The document that it comes from, when completing. */
   readonly id: Option.Option<string>
@@ -233,8 +241,9 @@ export interface CreateIndexInput {
   readonly fields?: Fields | undefined
   /** Whether fields that are not named may come with documents. Default `true`. */
   readonly dynamic?: boolean | undefined
-  /** Default: as the engine is configured. */
+  /** How many shards. Default: as the engine is configured. */
   readonly shards?: number | undefined
+  /** How many copies of each shard. Default: as the engine is configured. */
   readonly replicas?: number | undefined
   /** Is satisfied where there is such an index already. Default `false`: fails as `Conflict`. */
   readonly ifMissing?: boolean | undefined

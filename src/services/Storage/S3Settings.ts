@@ -20,8 +20,10 @@ export class StorageConfigError extends Data.TaggedError("StorageConfigError")<{
 
 /** Keys of an account. */
 export interface S3Credentials {
+  /** Not a secret; it is part of every signed URL. */
   readonly accessKeyId: string
   readonly secretAccessKey: string | Redacted.Redacted
+  /** Needed with keys that are valid for a while only. */
   readonly sessionToken?: string | Redacted.Redacted | undefined
 }
 

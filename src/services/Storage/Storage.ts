@@ -372,10 +372,10 @@ export const make = (bucketName: string, calls: StorageCalls, options: StorageOp
 // Bodies as a whole
 // ---------------------------------------------------------------------------------------------------------------------
 
-/** The whole body in memory: for objects that are known to be small. */
+/** The whole body in memory, without a limit: for objects that are known to be small. Fails where the body breaks off. */
 export const readBytes = (object: StoredObject): Effect.Effect<Uint8Array, StorageError> =>
   Effect.map(Stream.runCollect(object.body), (chunks) => new Uint8Array(Buffer.concat(chunks)))
 
-/** The whole body as text (UTF-8): for objects that are known to be small. */
+/** The whole body as text (UTF-8), as `readBytes` reads it. */
 export const readText = (object: StoredObject): Effect.Effect<string, StorageError> =>
   Effect.map(readBytes(object), (bytes) => Buffer.from(bytes).toString("utf8"))

@@ -51,7 +51,9 @@ export interface CreateActivity {
   readonly feedIds?: ReadonlyArray<string> | undefined
   readonly text?: string | undefined
   readonly custom?: Custom | undefined
+  /** Who may see it. Default `public`. */
   readonly visibility?: "public" | "private" | undefined
+  /** Who is mentioned in it: at most 100. */
   readonly mentionedUserIds?: ReadonlyArray<string> | undefined
   /** Whether who is mentioned is notified. Default `true`. */
   readonly notify?: boolean | undefined

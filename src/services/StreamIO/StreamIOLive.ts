@@ -96,7 +96,9 @@ const { StreamClient } = await optionalPeer("StreamIOLive", "@stream-io/node-sdk
 
 /** An application at Stream. */
 export interface StreamIOLiveOptions extends StreamIOOptions {
+  /** The application's key, which its clients know too. */
   readonly apiKey: string
+  /** What requests and users' tokens are signed with; stays on the server. */
   readonly apiSecret: string | Redacted.Redacted
   /** In place of Stream's own servers, for tests. */
   readonly baseUrl?: string | undefined
@@ -114,7 +116,7 @@ export class StreamIOConfigError extends Data.TaggedError("StreamIOConfigError")
   }
 }
 
-/** Stream, with the keys of an application. */
+/** Stream, with the keys of an application. Fails where a setting is not accepted; asks the server nothing yet. */
 export const layer = (options: StreamIOLiveOptions): Layer.Layer<StreamIO, StreamIOConfigError> =>
   Layer.effect(
     StreamIO,

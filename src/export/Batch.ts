@@ -18,6 +18,8 @@ export type Outcome =
       readonly message: string
       /** Whether nobody was reached, so that no batch can be to blame. */
       readonly unreachable: boolean
+      /** Whether its size may be the reason: somebody was reached, and did not answer. */
+      readonly mayTakeParts?: boolean | undefined
     }
   /** Never. */
   | {

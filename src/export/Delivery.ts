@@ -9,7 +9,8 @@
  *
  * A batch that is refused for good is dropped, as the specification demands. Where it is larger than a batch of the
  * specification (512 spans) and what it holds may be the reason, it is first cut down to that: a bad span costs no more than
- * if batches were no larger. A collector that refuses everything is not asked about every part again.
+ * if batches were no larger. A collector that refuses everything is not asked about every part again. The same is done where
+ * there is no answer in time: over a slow line a large batch might never arrive.
  *
  * @see https://opentelemetry.io/docs/specs/otlp/#failures-1
  * @internal
@@ -45,8 +46,8 @@ export interface DeliveryOptions<P> {
 }
 
 const parkedMillis = 60_000
-/** Spans of a batch that was refused for good, up to which it is not cut in two: a batch as the specification has it. */
-const refusedAsAWhole = 512
+/** Spans up to which a batch is not cut in two for a refusal, or for silence: a batch as the specification has it. */
+const specifiedSize = 512
 /** Refusals in a row, from which on a collector is held to refuse whatever it is sent. */
 const refusesAll = 8
 
@@ -260,8 +261,7 @@ export class Delivery<P> {
       case "Refused":
         this.endpoint.answered()
         this.refusals++
-        if (outcome.mayTakeParts && batch.count > refusedAsAWhole && this.refusals < refusesAll)
-          return this.halve(batch)
+        if (outcome.mayTakeParts && batch.count > specifiedSize && this.refusals < refusesAll) return this.halve(batch)
         this.lost(batch, "refused")
         this.diagnostics.failed(outcome.message)
         this.diagnostics.sayRarely(
@@ -356,7 +356,8 @@ export class Delivery<P> {
       batch.notBefore = now + (batch.parked ? parkedMillis : this.endpoint.backoffMillis(batch.attempts))
       return batch.count > 1 ? this.halve(batch) : this.queue.putBack(batch)
     }
-    this.queue.putBack(batch)
+    if (outcome.mayTakeParts === true && batch.count > specifiedSize) this.halve(batch)
+    else this.queue.putBack(batch)
     this.endpoint.failed(outcome, this.waiters.size > 0)
     for (const waiter of this.waiters) if (waiter.onlyWhileReachable) waiter.resolve(this.settledUpTo(waiter.mark))
   }

@@ -105,14 +105,16 @@ const tooLarge = /\b(?:body|message|request|payload) (?:is )?(?:too large|larger
 
 const outcomeOf = (answer: HttpAnswer, date: number, clean: Clean): Outcome => {
   if (answer._tag === "Failed") {
+    // A batch may make a server fail or fall silent, but not its address vanish.
+    const unreachable = answer.code !== "TIMEOUT" && answer.code !== "ECONNRESET" && answer.code !== "EPIPE"
     return answer.code === "INVALID"
       ? { _tag: "Refused", message: `the request cannot be made: ${answer.message}`, mayTakeParts: false }
       : {
           _tag: "Retry",
           afterMillis: undefined,
           message: answer.message,
-          // A batch may make a server fail or fall silent, but not its address vanish.
-          unreachable: answer.code !== "TIMEOUT" && answer.code !== "ECONNRESET" && answer.code !== "EPIPE"
+          unreachable,
+          mayTakeParts: !unreachable
         }
   }
   const { body, contentType, status } = answer

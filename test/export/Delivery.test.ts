@@ -228,6 +228,31 @@ describe("Delivery", () => {
     expect(said.lines).toHaveLength(1)
   })
 
+  it("a large batch that is not answered in time, as over a slow line, is sent in parts", async () => {
+    const silent: Outcome = { ...busy, message: "no answer within 10000 ms", mayTakeParts: true }
+    const { delivery, diagnostics, sent, timing } = start((names) => (names.length > 600 ? silent : ok), {
+      maxSpans: Infinity,
+      maxBytes: Infinity
+    })
+    delivery.add(part(...Array.from({ length: 2_000 }, (_, i) => String(i))))
+    for (let i = 0; i < 10; i++) {
+      await timing.settle()
+      timing.advance(1_000)
+    }
+    expect(sent.map((names) => names.length)).toEqual([2_000, 1_000, 500, 500, 1_000, 500, 500])
+    expect([diagnostics.exported, diagnostics.droppedTotal]).toEqual([2_000, 0])
+    expect(sent.filter((names) => names.length === 500).flatMap((names) => names)).toEqual(sent[0])
+
+    const never = start(() => silent, { maxSpans: Infinity, maxBytes: Infinity })
+    never.delivery.add(part(...Array.from({ length: 1_200 }, (_, i) => String(i))))
+    for (let i = 0; i < 200; i++) {
+      await never.timing.settle()
+      never.timing.advance(1_000)
+    }
+    expect(Math.min(...never.sent.map((names) => names.length))).toBe(300)
+    expect(never.delivery.waitingSpans).toBe(1_200)
+  })
+
   it("halves what is too large, in order, and drops and names what is too large alone", async () => {
     const tooLarge: Array<number> = []
     const { delivery, diagnostics, said, sent, timing } = start(

@@ -58,7 +58,10 @@ export class DatabaseConfigError extends Data.TaggedError("DatabaseConfigError")
   readonly message: string
 }> {}
 
-/** The database of these options. Fails where one is not accepted, and where the server cannot be reached or refuses. */
+/**
+ * The database of these options. Fails where one is not accepted. Builds even where the server is away: statements fail then, and
+ * connections are made anew once it is back.
+ */
 export const layer = (options: DatabaseOptions): Layer.Layer<Pg.PgClient | SqlClient, DatabaseConfigError | SqlError> =>
   PgClient.layerFrom(Effect.flatMap(readUrl("url", options.url), (url) => connect(url, options)))
 

@@ -32,6 +32,8 @@
  * console.log(AttributeValue.convert(12n), AttributeValue.convert({ token: "abc", at: new Date(0) }))
  * // 12 {"token":"[REDACTED]","at":"1970-01-01T00:00:00.000Z"}
  * ```
+ *
+ * @see https://opentelemetry.io/docs/specs/otel/common/#attribute
  */
 import * as Duration from "effect/Duration"
 import * as Option from "effect/Option"

@@ -13,6 +13,8 @@
  * const program = Effect.currentSpan.pipe(Effect.map((span) => span.sampled), Effect.withSpan("work"))
  * Effect.runPromise(Effect.provide(program, Disabled.layer)).then(console.log) // false
  * ```
+ *
+ * @see https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/#general-sdk-configuration
  */
 import * as Context from "effect/Context"
 import * as Exit from "effect/Exit"

@@ -23,7 +23,9 @@ import { randomBytes } from "./RandomBytes.ts"
 
 /** Makes ids: 32 and 16 lower-case hexadecimal digits, never all zero. */
 export interface Ids {
+  /** 32 digits. Never throws. */
   readonly traceId: () => string
+  /** 16 digits. Never throws. */
   readonly spanId: () => string
   /** Whether at least the right-most seven bytes of a trace id are random: then traces carry the random flag. */
   readonly random: boolean

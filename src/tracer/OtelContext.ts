@@ -18,6 +18,8 @@
  *
  * Effect.runPromise(Effect.provide(program, Tracer.layer({ receiver }))).then(console.log)
  * ```
+ *
+ * @see https://opentelemetry.io/docs/specs/otel/context/
  */
 import { AsyncLocalStorage } from "node:async_hooks"
 import * as Otel from "@opentelemetry/api"

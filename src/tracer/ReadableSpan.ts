@@ -36,7 +36,9 @@ import { elapsedNanos } from "./TraceClock.ts"
 
 /** A moment as seconds and nanoseconds. */
 export interface Moment {
+  /** Whole seconds since the Unix epoch. */
   readonly seconds: number
+  /** Nanoseconds within the second, 0 to 999,999,999. */
   readonly nanos: number
 }
 

@@ -66,12 +66,15 @@ const isOdd = (key: string): boolean => key.length > MaximumKeyLength || !key.is
 
 /** Rules made ready. */
 export interface Redactor {
+  /** What a key says of its value. Remembered for 4,096 keys. */
   readonly keyClass: (key: string) => KeyClass
+  /** Whether a key names a secret, by the defaults or by `RedactionOptions.keys`. */
   readonly isSecretKey: (key: string) => boolean
   /** Whether a text without `:`, `=`, `@`, space and `J` is never changed: then such texts need no closer look. */
   readonly needsMark: boolean
   /** A text without the secrets in it. Never throws; takes time linear in its length. */
   readonly text: (text: string) => string
+  /** The application's own rule, `RedactionOptions.redact`; one that throws drops the value. */
   readonly redact: ((key: string, value: AttributeValue) => AttributeValue | undefined) | undefined
 }
 

@@ -62,7 +62,9 @@ export interface AskRule {
 
 /** A sampler made ready: the rule for each kind of parent. */
 export interface Rules {
+  /** For a span without a parent. */
   readonly root: Rule
+  /** For the child of a span of another process that is sampled; and so on. */
   readonly remoteSampled: Rule
   readonly remoteNotSampled: Rule
   readonly localSampled: Rule
@@ -145,7 +147,7 @@ class ConsistentRatio implements Sampler {
  */
 export const consistentRatio = (ratio: number): Sampler => new ConsistentRatio(ratio)
 
-/** What a parent-based sampler asks for each kind of parent. */
+/** What a parent-based sampler asks for each kind of parent. Default: always on where the parent is sampled, otherwise off. */
 export interface ParentBasedOptions {
   readonly remoteParentSampled?: Sampler | undefined
   readonly remoteParentNotSampled?: Sampler | undefined
@@ -295,11 +297,14 @@ const ratioRule = (sampler: TraceIdRatio): Rule =>
 
 /** What a sampler is told, made only for one that is asked. */
 export interface Question {
+  /** Makes OpenTelemetry's context of the parent. */
   readonly context: () => Otel.Context
   readonly traceId: string
   readonly name: string
+  /** OpenTelemetry's `SpanKind`. */
   readonly kind: number
   readonly links: ReadonlyArray<Tracer.SpanLink>
+  /** Attributes that are known at the start; later ones go before earlier ones. */
   readonly attributes: ReadonlyArray<
     Readonly<Record<string, unknown>> | (() => Readonly<Record<string, unknown>>) | undefined
   >

@@ -26,6 +26,8 @@
  *
  * Effect.runFork(program)
  * ```
+ *
+ * @see https://opentelemetry.io/docs/specs/otel/trace/api/#span
  */
 import type * as Otel from "@opentelemetry/api"
 import type * as Context from "effect/Context"

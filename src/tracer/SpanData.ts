@@ -82,15 +82,19 @@ export interface SpanData {
   readonly startSeconds: number
   /** Nanoseconds within the second, 0 to 999,999,999. */
   readonly startNanos: number
+  /** Whole seconds since the Unix epoch. */
   readonly endSeconds: number
+  /** Nanoseconds within the second, 0 to 999,999,999. */
   readonly endNanos: number
   /** OpenTelemetry's `SpanStatusCode`: 0 unset, 1 ok, 2 error. */
   readonly statusCode: 0 | 1 | 2
+  /** Only with status error. */
   readonly statusMessage: string | undefined
   readonly attributeKeys: ReadonlyArray<string>
   readonly attributeValues: ReadonlyArray<AttributeValue>
   readonly events: ReadonlyArray<EventData>
   readonly linkData: ReadonlyArray<LinkData>
+  /** How many were set beyond the limits and are gone; likewise for events and links. */
   readonly droppedAttributesCount: number
   readonly droppedEventsCount: number
   readonly droppedLinksCount: number

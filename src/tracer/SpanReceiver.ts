@@ -44,6 +44,7 @@ export interface EndedSpan extends SpanData {
   readonly sampled: boolean
   /** Whether it is the root of its local trace (it has no parent, or a remote one). */
   readonly isLocalRoot: boolean
+  /** What it shares with the other spans of its local trace. */
   readonly localTrace: LocalTrace
   /** Elapsed time in nanoseconds. */
   readonly durationNanos: number

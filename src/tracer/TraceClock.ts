@@ -28,6 +28,7 @@ export interface TraceClock {
   seconds: number
   /** Nanoseconds within the second. */
   nanos: number
+  /** Reads the time anew. */
   read(): void
 }
 

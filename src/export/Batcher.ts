@@ -20,6 +20,8 @@
  * })
  * if (batcher.count !== 0) throw new Error("unexpected")
  * ```
+ *
+ * @see https://opentelemetry.io/docs/specs/otlp/
  */
 import type { SpanData } from "../tracer/SpanData.ts"
 import type { Part, SpanBatcher } from "./Batch.ts"

@@ -35,6 +35,8 @@
  * await Effect.runPromise(program.pipe(Effect.provide(Tracer.layer({ receiver: exporter }))))
  * exporter.close()
  * ```
+ *
+ * @see https://opentelemetry.io/docs/specs/otel/trace/sdk_exporters/stdout/
  */
 import type { SpanData } from "../tracer/SpanData.ts"
 import type { EndedSpan, LocalTrace, SpanReceiver } from "../tracer/SpanReceiver.ts"

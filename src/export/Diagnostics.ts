@@ -102,6 +102,7 @@ export interface Status {
   readonly dropped: Readonly<Partial<Record<DropReason, number>>>
   /** The sum of `dropped`. */
   readonly droppedTotal: number
+  /** The last thing that went wrong, and when: milliseconds since the Unix epoch. */
   readonly lastError: { readonly message: string; readonly at: number } | undefined
   /** Whether the last request was answered; `undefined` before the first. */
   readonly reachable: boolean | undefined

@@ -56,7 +56,9 @@ export interface Whereabouts {
   readonly parked: number
   /** Bytes of memory that what waits and what is in flight takes. */
   readonly bytes: number
+  /** Spans in the spool, of this process and those that it took over. */
   readonly spooled: number
+  /** Bytes that this process' spool files take. */
   readonly spooledBytes: number
 }
 
@@ -70,6 +72,7 @@ export interface Observed {
   readonly server: { readonly address: string; readonly port: number } | undefined
   /** Spans that may wait in memory, and bytes. `Infinity`: no limit. */
   readonly maxSpans: number
+  /** Bytes that may wait in memory. */
   readonly maxBytes: number
   /** Every `sampling.reason` that may be; `undefined` where nothing is held for a decision. */
   readonly keepReasons: ReadonlyArray<string> | undefined

@@ -32,7 +32,9 @@ import type { SpanData } from "../tracer/SpanData.ts"
 
 /** What all spans of a process have in common. */
 export interface Resource {
+  /** Of any kind of value, as those of spans. */
   readonly attributes: Readonly<Record<string, unknown>>
+  /** Which version of the semantic conventions they follow. */
   readonly schemaUrl?: string | undefined
 }
 
@@ -50,6 +52,7 @@ export interface EncodedSection {
   readonly scope: Uint8Array
   /** How many spans. */
   readonly count: number
+  /** Their bytes. */
   readonly spans: Uint8Array
 }
 
@@ -90,6 +93,7 @@ export interface Encoding {
   readonly protocol: "http/protobuf" | "http/json"
   /** The `Content-Type` of a request. */
   readonly contentType: string
+  /** A writer with a buffer of its own. */
   readonly writer: () => SpanWriter
   readonly resource: (resource: Resource) => Uint8Array
   readonly scope: (scope: InstrumentationScope) => Uint8Array

@@ -28,6 +28,8 @@
  * await pipeline.shutdown(1_000)
  * if (!complete || pipeline.status().droppedTotal !== 0) throw new Error("nothing was sent, so nothing was lost")
  * ```
+ *
+ * @see https://opentelemetry.io/docs/specs/otlp/#otlphttp
  */
 import type { ReadableSpan, SpanExporter } from "@opentelemetry/sdk-trace-base"
 import type { SpanData } from "../tracer/SpanData.ts"
@@ -88,6 +90,7 @@ export interface Pipeline {
    * stay there, others that still wait are counted as `shutdown`. The first call counts. Never rejects.
    */
   readonly shutdown: (timeoutMillis: number) => Promise<FlushResult>
+  /** The counters now. Never throws. */
   readonly status: () => Status
   /** What its metrics are read from: see `Metrics.register`. */
   readonly observed: Observed

@@ -30,20 +30,20 @@ import type { SpoolOptions } from "./Spool.ts"
 import type { TailOptions } from "./Tail.ts"
 import type { Timing } from "./Timing.ts"
 
-/** `OTEL_EXPORTER_OTLP_TIMEOUT`: for one request. */
+/** `OTEL_EXPORTER_OTLP_TIMEOUT`: milliseconds for one request, from its start to the end of its answer. */
 export const defaultTimeoutMillis = 10_000
-/** `OTEL_BSP_SCHEDULE_DELAY`. */
+/** `OTEL_BSP_SCHEDULE_DELAY`: milliseconds for which a span waits for its batch to fill. */
 export const defaultScheduleDelayMillis = 5_000
 /** `OTEL_BSP_MAX_EXPORT_BATCH_SIZE`, where batches are counted in spans: for a queue in spans, and for exporters in code. */
 export const defaultMaxExportBatchSize = 512
-/** `OTEL_BSP_EXPORT_TIMEOUT`. */
+/** `OTEL_BSP_EXPORT_TIMEOUT`: milliseconds for which a batch is tried before it is parked. */
 export const defaultExportTimeoutMillis = 30_000
-/** Some 5,000 ordinary spans. With its resource a request stays below the MiB that nginx takes where nobody says otherwise. */
+/** 960 KiB, some 5,000 ordinary spans. With its resource a request stays below the MiB that nginx takes where nobody says otherwise. */
 export const defaultMaxExportBatchBytes = 960 * 1024
 const leastBatchBytes = 16 * 1024
-/** A third of a million ordinary spans. */
+/** Bytes of spans that wait in memory: 64 MiB, a third of a million ordinary spans. */
 export const defaultMaxQueueBytes = 64 * 1024 * 1024
-/** Less where spans are on disk too. */
+/** Bytes of spans that wait in memory where they are on disk too: 16 MiB. */
 export const defaultSpooledQueueBytes = 16 * 1024 * 1024
 /** Requests at a time. */
 export const defaultMaxConcurrentExports = 4
@@ -90,9 +90,11 @@ export interface PipelineOptions extends BatchingOptions {
   readonly compression?: "none" | "gzip" | undefined
   /** `OTEL_EXPORTER_OTLP_PROTOCOL`, default `http/protobuf`. */
   readonly protocol?: "http/protobuf" | "http/json" | undefined
+  /** Certificates and keys for an `https:` endpoint. Default: the authorities of Node.js, no certificate of the client. */
   readonly tls?: TlsOptions | undefined
   /** Put before the default `User-Agent`. */
   readonly userAgent?: string | undefined
+  /** What every span says of its process. */
   readonly resource: Resource
   /** Of spans that do not name their own. */
   readonly scope: InstrumentationScope

@@ -28,7 +28,9 @@ import { segmentEnding } from "./SpoolSegment.ts"
 /** Files, and the spans in them that have not been sent. */
 export interface SpoolPart {
   readonly files: number
+  /** Of the files, what is sent included. */
   readonly bytes: number
+  /** How many spans have not been sent. */
   readonly spans: number
   /** When the first and the last of those spans were written: milliseconds since the Unix epoch. */
   readonly oldest: number | undefined
@@ -37,6 +39,7 @@ export interface SpoolPart {
 
 /** What one process has in the directory. */
 export interface SpoolOwnerPart extends SpoolPart {
+  /** Its folder, an absolute path. */
   readonly folder: string
   /** Whether it still runs, as far as can be seen: of a process on another machine, whether it may. */
   readonly isAlive: boolean

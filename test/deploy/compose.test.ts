@@ -188,7 +188,7 @@ describe("the compose stack", () => {
   })
 
   it("sets for the backend what the backend and the library know", () => {
-    const pages = ["README.md", ...globSync("docs/services/*.md", { cwd: root })]
+    const pages = ["docs/settings.md", ...globSync("docs/services/*.md", { cwd: root })]
     const known = [help, ...pages.map((page) => readFileSync(join(root, page), "utf8"))].join("\n")
     for (const name of Object.keys(compose.services["backend"]!.environment!))
       assert.match(known, new RegExp(`\\b${name}\\b`), name)

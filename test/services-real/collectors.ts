@@ -79,7 +79,7 @@ export const collector = (
         Effect.map((response) => response.ok),
         Effect.orElseSucceed(() => false)
       )
-      if (healthy) return { end, said: () => said }
+      if (healthy) return { end, pid: running.pid! }
       if (i > 200) return yield* Effect.die(new Error(`the Collector does not become ready:\n${said.slice(-2000)}`))
       yield* Effect.sleep("50 millis")
     }

@@ -39,7 +39,7 @@ export interface SpoolPart {
 
 /** What one process has in the directory. */
 export interface SpoolOwnerPart extends SpoolPart {
-  /** Its folder, an absolute path. */
+  /** Its folder, below the directory as it was given. */
   readonly folder: string
   /** Whether it still runs, as far as can be seen: of a process on another machine, whether it may. */
   readonly isAlive: boolean

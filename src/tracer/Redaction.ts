@@ -74,7 +74,7 @@ export interface Redactor {
   readonly needsMark: boolean
   /** A text without the secrets in it. Never throws; takes time linear in its length. */
   readonly text: (text: string) => string
-  /** The application's own rule, `RedactionOptions.redact`; one that throws drops the value. */
+  /** The application's own rule, `RedactionOptions.redact`; where it throws, the value is redacted. */
   readonly redact: ((key: string, value: AttributeValue) => AttributeValue | undefined) | undefined
 }
 

@@ -23,16 +23,16 @@ const actions = ["follow", "like", "comment", "repost", "save", "react"] as cons
 const processingStatuses = ["pending", "complete", "failed"] as const
 const engagementTypes = ["play", "view", "like", "comment", "share"] as const
 
-/** The feeds that there are. */
+/** The feeds that there are: `timeline`, `global`, `trending`, `unified`, `enriched`. */
 export type FeedType = (typeof feedTypes)[number]
-/** What a user does to another's post, comment or profile. */
+/** What a user does to another's post, comment or profile: `follow`, `like`, `comment`, `repost`, `save`, `react`. */
 export type SocialAction = (typeof actions)[number]
-/** How far the processing of a recording is. */
+/** How far the processing of a recording is: `pending`, `complete`, `failed`. */
 export type ProcessingStatus = (typeof processingStatuses)[number]
-/** What a listener does with a post. */
+/** What a listener does with a post: `play`, `view`, `like`, `comment`, `share`. */
 export type EngagementType = (typeof engagementTypes)[number]
 
-/** A feed is put together. */
+/** A feed is put together: `feed.get`. */
 export const getFeed = BusinessEvent.make<{
   readonly type: FeedType
   readonly limit?: number | undefined
@@ -53,7 +53,7 @@ export const getFeed = BusinessEvent.make<{
   }
 })
 
-/** A post is created. */
+/** A post is created: `feed.create_post`. */
 export const createPost = BusinessEvent.make<{
   readonly postId?: string | undefined
   readonly audioFormat?: string | undefined
@@ -66,7 +66,7 @@ export const createPost = BusinessEvent.make<{
   }
 })
 
-/** Posts get what a page shows beside them: authors, counts, reactions. */
+/** Posts get what a page shows beside them (authors, counts, reactions): `data.enrich_posts`. */
 export const enrichPosts = BusinessEvent.make<{
   readonly type: string
   readonly count?: number | undefined
@@ -79,7 +79,7 @@ export const enrichPosts = BusinessEvent.make<{
   }
 })
 
-/** A user follows another. */
+/** A user follows another: `social.follow_user`. */
 export const followUser = BusinessEvent.make<{
   readonly userId: string
   readonly targetUserId: string
@@ -92,7 +92,7 @@ export const followUser = BusinessEvent.make<{
   }
 })
 
-/** A user interacts with something of another's. */
+/** A user interacts with something of another's: `social.{action}`. */
 export const socialInteraction = BusinessEvent.make<{
   readonly action: SocialAction
   readonly targetType?: string | undefined
@@ -112,7 +112,7 @@ export const socialInteraction = BusinessEvent.make<{
   }
 })
 
-/** A comment is written. */
+/** A comment is written: `social.create_comment`. */
 export const createComment = BusinessEvent.make<{
   readonly postId: string
   readonly commentId?: string | undefined
@@ -127,7 +127,7 @@ export const createComment = BusinessEvent.make<{
   }
 })
 
-/** A reaction is added. */
+/** A reaction is added: `social.add_reaction`. */
 export const addReaction = BusinessEvent.make<{
   readonly emoji: string
   readonly targetId: string
@@ -140,7 +140,7 @@ export const addReaction = BusinessEvent.make<{
   }
 })
 
-/** A recording is uploaded. */
+/** A recording is uploaded: `audio.upload`. */
 export const audioUpload = BusinessEvent.make<{
   readonly audioPostId?: string | undefined
   readonly sizeBytes?: number | undefined
@@ -157,7 +157,7 @@ export const audioUpload = BusinessEvent.make<{
   }
 })
 
-/** A recording is processed: transcoded, measured, drawn. */
+/** A recording is processed (transcoded, measured, drawn): `audio.processing`. */
 export const audioProcessing = BusinessEvent.make<{
   readonly audioPostId: string
   readonly status?: ProcessingStatus | undefined
@@ -170,7 +170,7 @@ export const audioProcessing = BusinessEvent.make<{
   }
 })
 
-/** A user searches. */
+/** A user searches: `search.query`. The text is cut at 200 characters. */
 export const search = BusinessEvent.make<{
   readonly query: string
   readonly index?: string | undefined
@@ -189,7 +189,7 @@ export const search = BusinessEvent.make<{
   }
 })
 
-/** A listener's engagement is counted. */
+/** A listener's engagement is counted: `engagement.track_{event}`. */
 export const engagement = BusinessEvent.make<{
   readonly type: EngagementType
   readonly postId?: string | undefined
@@ -211,7 +211,7 @@ export const engagement = BusinessEvent.make<{
   }
 })
 
-/** An API is called for which there is no service of its own. */
+/** An API is called for which there is no service of its own: `external.{service}.{operation}`. */
 export const externalApi = BusinessEvent.make<{
   readonly service: string
   readonly operation: string

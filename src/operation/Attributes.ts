@@ -69,16 +69,16 @@ type Make<V extends AttributeInput> = <A>(
   options?: Options
 ) => AttributeSpec<A>
 
-/** A string. */
+/** A string. Takes what it says, how it is read from a value, and `maxLength` or the `values` that it may have. */
 export const string: Make<string> = spec("string") as never
 
 /** An integer: counts, sizes. A fraction is rounded. */
 export const int: Make<number | bigint> = spec("int") as never
 
-/** A number. */
+/** A number, as it is. */
 export const double: Make<number> = spec("double") as never
 
-/** A truth value. */
+/** A truth value, `true` or `false`. */
 export const boolean: Make<boolean> = spec("boolean") as never
 
 /** A list of strings. */

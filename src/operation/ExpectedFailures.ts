@@ -24,7 +24,7 @@ export const ExpectedFailures: Context.Reference<ReadonlySet<Tag>> = Context.Ref
   { defaultValue: () => new Set<Tag>() }
 )
 
-/** Declares reasons as expected for every operation of an effect. */
+/** Declares reasons as expected for every operation of an effect, beside those that are already. They fail as before. */
 export const expect =
   (...tags: ReadonlyArray<Tag>) =>
   <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>

@@ -32,6 +32,7 @@ export interface ServiceErrorFields<Tag extends string> extends Cause.YieldableE
   readonly service: string
   /** The operation that failed, without the service's prefix. */
   readonly operation: string
+  /** Why it failed: what `Effect.catchReason` looks at. */
   readonly reason: Reason
   /** Whether another try may help, as the reason says. */
   readonly isRetryable: boolean

@@ -25,6 +25,8 @@ export interface EndpointOptions {
 /** While somebody waits for a flush, a collector that may be back is asked at least this often. */
 const hurriedMillis = 1_000
 const reportMillis = 60_000
+/** Outages that are told in that time: one that comes and goes all the time is not told each time. */
+const reportedOutages = 3
 
 export class Endpoint {
   /** Failures in a row. */
@@ -35,7 +37,9 @@ export class Endpoint {
   private waitUntil = 0
   private waitIsOrdered = false
   private awaySince: number | undefined
-  private awayReportedAt = -Infinity
+  private awayReportedAt = 0
+  /** When outages were told, of the last minute. */
+  private reports: ReadonlyArray<number> = []
   /** Whether the outage that is now has been told. */
   private isReported = false
   private lostBefore = 0
@@ -93,8 +97,11 @@ export class Endpoint {
     if (this.awaySince === undefined) {
       this.awaySince = now
       this.lostBefore = diagnostics.droppedTotal
-      // One that comes and goes all the time has its line a minute too.
-      if (now - this.awayReportedAt < reportMillis) return
+    }
+    if (!this.isReported) {
+      const recent = this.reports.filter((at) => now - at < reportMillis)
+      if (recent.length >= reportedOutages) return
+      this.reports = [...recent, now]
       this.awayReportedAt = now
       this.isReported = true
       diagnostics.say(
@@ -104,7 +111,6 @@ export class Endpoint {
       )
     } else if (now - this.awayReportedAt >= reportMillis) {
       this.awayReportedAt = now
-      this.isReported = true
       diagnostics.say(
         "warn",
         `OpenTelemetry export: ${target} still takes no spans: ${outcome.message}`,

@@ -20,6 +20,8 @@ export interface RedisWatch {
 }
 
 const minute = 60_000
+/** Outages that are told in a minute: one that comes and goes all the time is not told each time. */
+const toldOutages = 3
 
 /** Watches the connection to the Redis at an address (without credentials), and logs where the effect runs. */
 export const make = (address: string): Effect.Effect<RedisWatch> =>
@@ -32,7 +34,8 @@ export const make = (address: string): Effect.Effect<RedisWatch> =>
         )
       }
       let lostAt: number | undefined
-      let saidAt: number | undefined
+      let saidAt = 0
+      let recent: ReadonlyArray<number> = []
       let told = false
       let failures = 0
       return {
@@ -40,8 +43,12 @@ export const make = (address: string): Effect.Effect<RedisWatch> =>
           const now = clock.currentTimeMillisUnsafe()
           lostAt ??= now
           failures++
-          // Of one that comes and goes all the time it is a line a minute as well.
-          if (saidAt !== undefined && now - saidAt < minute) return
+          if (told && now - saidAt < minute) return
+          if (!told) {
+            recent = recent.filter((at) => now - at < minute)
+            if (recent.length >= toldOutages) return
+            recent = [...recent, now]
+          }
           log(
             Effect.logWarning(
               told

@@ -231,16 +231,19 @@ const setAll = (ids: Ids): Effect.Effect<void, InvalidIdError> =>
     return Effect.void
   })
 
-/** Says who asks: `user.id`, and `organization.id` where there is one. */
+/** Says who asks: `user.id`, and `organization.id` where there is one. Fails where an id is not accepted; see `Ids`. */
 export const setUser = (user: {
   readonly userId: string
   readonly organizationId?: string | undefined
 }): Effect.Effect<void, InvalidIdError> => setAll({ userId: user.userId, organizationId: user.organizationId })
 
-/** Names the request: `request.id`, sent on and echoed as `X-Request-ID`. */
+/** Names the request: `request.id`, sent on and echoed as `X-Request-ID`. Fails where the id is not accepted; see `Ids`. */
 export const setRequest = (requestId: string): Effect.Effect<void, InvalidIdError> => setAll({ requestId })
 
-/** Names what the request belongs to: `trace.correlation_id`, sent on and echoed as `X-Correlation-ID`. */
+/**
+ * Names what the request belongs to: `trace.correlation_id`, sent on and echoed as `X-Correlation-ID`. Fails where the id is not
+ * accepted; see `Ids`.
+ */
 export const setCorrelationId = (correlationId: string): Effect.Effect<void, InvalidIdError> =>
   setAll({ correlationId })
 

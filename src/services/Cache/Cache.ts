@@ -40,6 +40,7 @@ export class CacheError extends ServiceError("CacheError", "cache") {}
 
 /** Input of the operations on one key. */
 export interface Key {
+  /** As Redis has it: any text, and best short; it stands on the span as `cache.key`. */
   readonly key: string
 }
 
@@ -249,7 +250,7 @@ export class Cache extends Context.Service<Cache, Operation.Client<typeof operat
 /** How a layer of the cache wants its operations. */
 export type CacheOptions = Operation.ImplementOptions
 
-/** The deadline of an attempt, where nothing else is said: a cache that is slower than this is of no use. */
+/** The deadline of an attempt, where nothing else is said: 1 second. A cache that is slower is of no use. */
 export const defaultTimeout: Duration.Input = "1 second"
 
 /** @internal */
@@ -272,7 +273,7 @@ export interface JsonCache<A> {
   ) => Effect.Effect<void, CacheError, Cache>
 }
 
-/** The cache for values of a schema, kept as JSON. */
+/** The cache for values of a schema, kept as JSON. What is kept and not of the schema fails with the reason `Decode`. */
 export const json = <A, I>(schema: Schema.Codec<A, I>): JsonCache<A> => {
   const codec = Schema.fromJsonString(schema)
   const decode = Schema.decodeEffect(codec)

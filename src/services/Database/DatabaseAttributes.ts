@@ -41,9 +41,13 @@ export interface Statement {
 
 /** What became of a statement. */
 export interface Outcome {
+  /** How many rows came back. */
   readonly returnedRows?: number | undefined
+  /** How many rows a statement that returns none has changed. */
   readonly affectedRows?: number | undefined
+  /** Where it failed: the tag of its reason. */
   readonly errorType?: string | undefined
+  /** Where the server refused it: five characters. */
   readonly sqlState?: string | undefined
 }
 

@@ -207,7 +207,7 @@ export class Search extends Context.Service<Search, Operation.Client<typeof oper
 /** How a layer of the search wants its operations. */
 export type SearchOptions = Operation.ImplementOptions
 
-/** The deadline of an attempt, where nothing else is said. */
+/** The deadline of an attempt, where nothing else is said: 30 seconds. */
 export const defaultTimeout: Duration.Input = "30 seconds"
 
 /** @internal */

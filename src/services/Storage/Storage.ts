@@ -335,7 +335,7 @@ export type StorageOptions = Operation.ImplementOptions
 /** How long an attempt may take until its answer begins, where nothing else is said. */
 export const defaultTimeout: Duration.Input = "30 seconds"
 
-/** How long an operation may take in all, bodies included, where nothing else is said. */
+/** How long an operation may take in all, bodies included, where nothing else is said: 5 minutes. */
 export const defaultDeadline: Duration.Input = "5 minutes"
 
 /** @internal */

@@ -29,8 +29,10 @@ import { attributes as everySpan } from "../tracer/SpanAttributes.ts"
 
 /** An attribute of a span. */
 export interface CatalogueAttribute {
+  /** The name, as queries use it. */
   readonly key: string
   readonly type: AttributeType
+  /** What it says, in a few words. */
   readonly brief: string
   /** The values that it may have, where they are few and known. */
   readonly values: ReadonlyArray<string> | undefined
@@ -105,7 +107,7 @@ const database = (name: string): CatalogueSpan => ({
   attributes: attributesOf(DatabaseAttributes.statement as never, DatabaseAttributes.outcome as never)
 })
 
-/** Every span. */
+/** Every span that this library makes, group by group. */
 export const spans: ReadonlyArray<CatalogueSpan> = [
   {
     name: "{METHOD} {http.route}",

@@ -47,6 +47,7 @@ export interface ExpectedLink {
 
 /** What is expected of a span and of what is below it. */
 export interface ExpectedSpan {
+  /** Anything that is left out is not checked. */
   readonly name?: Expected<string> | undefined
   readonly kind?: Tracer.SpanKind | undefined
   readonly status?: "unset" | "ok" | "error" | undefined

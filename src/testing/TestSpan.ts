@@ -46,6 +46,7 @@ export interface TestSpan {
   readonly name: string
   readonly kind: Tracer.SpanKind
   readonly status: "unset" | "ok" | "error"
+  /** Only with status error. */
   readonly statusMessage: string | undefined
   readonly attributes: Attributes
   readonly events: ReadonlyArray<TestEvent>

@@ -244,7 +244,7 @@ export const operations = Operation.table(
 /** The bare calls that a layer of the cache implements. */
 export type CacheCalls = Operation.BareCalls<typeof operations>
 
-/** The cache. */
+/** The cache, as a service: provided by `CacheLive` or `CacheEmbedded`. */
 export class Cache extends Context.Service<Cache, Operation.Client<typeof operations>>()("effect-telemetry/Cache") {}
 
 /** How a layer of the cache wants its operations. */

@@ -43,7 +43,7 @@ export interface Statement {
 export interface Outcome {
   /** How many rows came back. */
   readonly returnedRows?: number | undefined
-  /** How many rows a statement that returns none has changed. */
+  /** How many rows the server counts: those that came back, or that were changed. */
   readonly affectedRows?: number | undefined
   /** Where it failed: the tag of its reason. */
   readonly errorType?: string | undefined

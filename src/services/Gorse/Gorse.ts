@@ -247,13 +247,13 @@ export const operations = Operation.table(
 /** The bare calls that a layer of Gorse implements. */
 export type GorseCalls = Operation.BareCalls<typeof operations>
 
-/** Recommendations. */
+/** Recommendations, as a service: provided by `GorseLive` or `GorseEmbedded`. */
 export class Gorse extends Context.Service<Gorse, Operation.Client<typeof operations>>()("effect-telemetry/Gorse") {}
 
 /** How a layer of Gorse wants its operations. */
 export type GorseOptions = Operation.ImplementOptions
 
-/** The deadline of an attempt, where nothing else is said. */
+/** The deadline of an attempt, where nothing else is said: 5 seconds. */
 export const defaultTimeout: Duration.Input = "5 seconds"
 
 /** @internal */

@@ -201,7 +201,7 @@ export const operations = Operation.table(
 /** The bare calls that a layer of the search implements. */
 export type SearchCalls = Operation.BareCalls<typeof operations>
 
-/** The search. */
+/** The search, as a service: provided by `SearchLive`, `SearchOpenSearch` or `SearchEmbedded`. */
 export class Search extends Context.Service<Search, Operation.Client<typeof operations>>()("effect-telemetry/Search") {}
 
 /** How a layer of the search wants its operations. */

@@ -321,7 +321,7 @@ export const operations = Operation.table(
 /** The bare calls that a layer of the storage implements. */
 export type StorageCalls = Operation.BareCalls<typeof operations>
 
-/** The object storage. */
+/** The object storage, as a service: provided by `StorageLive` or `StorageEmbedded`. */
 export class Storage extends Context.Service<Storage, Operation.Client<typeof operations>>()(
   "effect-telemetry/Storage"
 ) {}
@@ -332,7 +332,7 @@ export class Storage extends Context.Service<Storage, Operation.Client<typeof op
  */
 export type StorageOptions = Operation.ImplementOptions
 
-/** How long an attempt may take until its answer begins, where nothing else is said. */
+/** How long an attempt may take until its answer begins, where nothing else is said: 30 seconds. */
 export const defaultTimeout: Duration.Input = "30 seconds"
 
 /** How long an operation may take in all, bodies included, where nothing else is said: 5 minutes. */

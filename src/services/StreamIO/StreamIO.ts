@@ -254,7 +254,7 @@ export const operations = Operation.table(
 /** The bare calls that a layer of Stream implements. */
 export type StreamIOCalls = Operation.BareCalls<typeof operations>
 
-/** Activity feeds. */
+/** Activity feeds, as a service: provided by `StreamIOLive` or `StreamIOEmbedded`. */
 export class StreamIO extends Context.Service<StreamIO, Operation.Client<typeof operations>>()(
   "effect-telemetry/StreamIO"
 ) {}
@@ -262,7 +262,7 @@ export class StreamIO extends Context.Service<StreamIO, Operation.Client<typeof 
 /** How a layer of Stream wants its operations. */
 export type StreamIOOptions = Operation.ImplementOptions
 
-/** The deadline of an attempt, where nothing else is said. */
+/** The deadline of an attempt, where nothing else is said: 5 seconds. */
 export const defaultTimeout: Duration.Input = "5 seconds"
 
 /** @internal */

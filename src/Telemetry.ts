@@ -22,6 +22,8 @@
  * const TelemetryLive = Telemetry.layer({ enabled: true, serviceName: "greeter", exporter: "console" })
  * Effect.runPromise(program.pipe(Effect.provide(TelemetryLive)))
  * ```
+ *
+ * @see https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/
  */
 import { trace as otelTrace } from "@opentelemetry/api"
 import type { SpanExporter, SpanProcessor } from "@opentelemetry/sdk-trace-base"
@@ -103,16 +105,19 @@ export class Telemetry extends Context.Service<
 export const flush = (timeout?: Duration.Input): Effect.Effect<FlushResult, never, Telemetry> =>
   Effect.flatMap(Telemetry, (telemetry) => telemetry.flush(timeout))
 
-/** Counters of spans, and what is where now. */
+/** Counters of spans since the layer was built, and what is where now. Never fails. */
 export const status: Effect.Effect<Status, never, Telemetry> = Effect.flatMap(
   Telemetry,
   (telemetry) => telemetry.status
 )
 
-/** How long a flush takes at most, where nothing else is said. */
+/** How long a flush takes at most, where nothing else is said: 5 seconds. */
 export const defaultFlushTimeout: Duration.Duration = Duration.seconds(5)
 
-/** Tracing with settings in code, which go before the environment. */
+/**
+ * Tracing with settings in code, which go before the environment. Fails with a `TelemetryConfigError` that names every setting that
+ * is not accepted, and with a `TrustError` where `trust` names a network or a host that cannot be read.
+ */
 export const layer = (
   options: Options = {}
 ): Layer.Layer<Telemetry, TelemetryConfig.TelemetryConfigError | Trust.TrustError> =>
@@ -126,7 +131,7 @@ const configured = (options: Options): Layer.Layer<Telemetry, TelemetryConfig.Te
     })
   )
 
-/** Tracing as the environment says. */
+/** Tracing as the environment says. Fails with a `TelemetryConfigError` that names every variable that is not accepted. */
 export const TelemetryLive: Layer.Layer<Telemetry, TelemetryConfig.TelemetryConfigError> = Layer.suspend(() =>
   configured({})
 )

@@ -179,7 +179,10 @@ export interface Source {
   readonly name: string | undefined
 }
 
-/** The configuration, complete: what each setting is, and who said so. */
+/**
+ * The configuration, complete: what each setting is, and who said so. A setting means what the option of its name means, and is in the
+ * same unit; texts have been read, and defaults put in.
+ */
 export interface TelemetryConfig {
   readonly enabled: boolean
   /** Why tracing is off, for a person; `undefined` where it is on. */
@@ -331,7 +334,9 @@ const show = (config: TelemetryConfig, name: SettingName): string => {
 /** A setting as it is in effect, as text that holds no secret. */
 export interface EffectiveSetting {
   readonly setting: SettingName
+  /** The value as text; a secret is masked. */
   readonly value: string
+  /** Who said so. */
   readonly source: Source
 }
 

@@ -17,6 +17,7 @@ export const level = (line: string): string =>
     .replace("; in a container localhost is the container itself: use the name of the collector's service", "")
     .replace(/nobody knows this name \(ENOTFOUND\)|the name cannot be looked up now \(EAI_AGAIN\)/, "<unknown>")
     .replace(/(connect ECONNREFUSED )\S+?:(\d+)/, "$1<address>:$2")
+    .replace(/(Listening on http:\/\/)(\[::\]|0\.0\.0\.0)/, "$1<any>")
     .replace(/(ready: http:\/\/127\.0\.0\.1:)\d+/, "$1<port>")
     .replace(/Node\.js \d+\.\d+\.\d+/, "Node.js <version>")
     .replace(/(effect|api) \d+\.\d+\.\d+/g, "$1 <version>")

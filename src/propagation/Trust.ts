@@ -58,8 +58,8 @@ export interface Options {
    */
   readonly callers?: boolean | ReadonlyArray<string> | ((caller: Caller) => boolean) | undefined
   /**
-   * All (`true`), none, those named (`"api.example.com"`, `"localhost:9200"`, or `"*.internal"` for every name that ends
-   * so), or those a function finds trustworthy. Default: none.
+   * All (`true`), none, those named (`"api.example.com"`, `"localhost:9200"`, `"[::1]:9200"`, or `"*.internal"` for every name
+   * that ends so), or those a function finds trustworthy. Default: none.
    */
   readonly hosts?: boolean | ReadonlyArray<string> | ((host: string, port: number | undefined) => boolean) | undefined
 }
@@ -74,7 +74,7 @@ export class TrustError extends Data.TaggedError("TrustError")<{
     const accepted =
       this.setting === "callers"
         ? "an IP address or a network such as 10.0.0.0/8"
-        : "a host name, a host with its port, or *.domain"
+        : "a host name or address, one with its port (an IPv6 address in brackets), or *.domain"
     return `Trust setting "${this.setting}" has ${JSON.stringify(this.value)}: accepted is ${accepted}`
   }
 }
@@ -127,12 +127,17 @@ const parseNetwork = (text: string): IpNetwork.IpNetwork | undefined => {
 
 const hostPattern = /^(\*\.)?(\[[0-9a-f:.]+\]|[a-z0-9_]([a-z0-9_.-]*[a-z0-9_])?)(?::([0-9]{1,5}))?$/
 
+/** With a port it needs its brackets; alone it may go without, as among the callers. */
+const bareAddress = /^[0-9a-f]{0,4}:[0-9a-f:.]*$/
+
 const makeHosts = (hosts: NonNullable<Options["hosts"]>): Result.Result<Trust["hosts"], TrustError> => {
   if (typeof hosts === "function") return Result.succeed(hosts)
   if (typeof hosts === "boolean") return Result.succeed(() => hosts)
   const tests: Array<Trust["hosts"]> = []
   for (const value of hosts) {
-    const match = hostPattern.exec(value.toLowerCase())
+    const lower = value.toLowerCase()
+    const isAddress = bareAddress.test(lower) && parseAddress(lower) !== undefined
+    const match = hostPattern.exec(isAddress ? `[${lower}]` : lower)
     if (match === null) return Result.fail(new TrustError({ setting: "hosts", value: value.slice(0, 128) }))
     const wildcard = match[1] !== undefined
     const name = match[2]!.replace(/^\[|\]$/g, "")

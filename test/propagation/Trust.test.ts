@@ -49,7 +49,9 @@ describe("hosts", () => {
     assert.isFalse(make({ hosts: false }).hosts("localhost", 80))
   })
 
-  const trust = make({ hosts: ["API.example.com", "*.internal", "localhost:9200", "[::1]", "10.0.0.1"] })
+  const trust = make({
+    hosts: ["API.example.com", "*.internal", "localhost:9200", "[::1]", "FD00::5", "cafe:80", "10.0.0.1"]
+  })
   it.each([
     ["api.example.com", 443, true],
     ["api.example.com.", 443, true],
@@ -62,6 +64,9 @@ describe("hosts", () => {
     ["localhost", 9200, true],
     ["localhost", 9201, false],
     ["::1", 80, true],
+    ["fd00::5", 80, true],
+    ["cafe", 80, true],
+    ["cafe", 81, false],
     ["10.0.0.1", 80, true]
   ] as const)("%s:%s is trusted: %s", (host, port, expected) => {
     assert.strictEqual(trust.hosts(host, port), expected)

@@ -80,15 +80,15 @@ export class CacheConfigError extends Data.TaggedError("CacheConfigError")<{
 }
 
 /**
- * The cache on the Redis of a URL. Builds even where Redis is away; a URL that is none is a defect that names it without its
- * credentials.
+ * The cache on the Redis of a URL. Builds even where Redis is away. A URL that is none fails with a `CacheConfigError` that names it
+ * without its credentials.
  */
 export const layer = (options: RedisOptions): Layer.Layer<Cache, CacheConfigError> =>
   Layer.effect(Cache, connect(options))
 
 /**
  * The cache on the Redis that `REDIS_URL` names (default `redis://127.0.0.1:6379`). An empty variable counts as one that is not
- * set.
+ * set. Fails as `layer` does.
  */
 export const layerConfig = (options: CacheOptions = {}): Layer.Layer<Cache, CacheConfigError | Config.ConfigError> =>
   Layer.unwrap(Effect.map(secret("REDIS_URL"), (url) => layer({ ...options, url: url ?? "redis://127.0.0.1:6379" })))

@@ -68,7 +68,7 @@ export const layer = (options: DatabaseOptions): Layer.Layer<Pg.PgClient | SqlCl
 /**
  * The database that the environment names: `DATABASE_URL`, and for what it does not say, or in its place, `PGHOST`, `PGPORT`,
  * `PGDATABASE`, `PGUSER`, `PGPASSWORD`, `PGSSLMODE`, `PGAPPNAME` and `PGCONNECT_TIMEOUT` (seconds). Options win. An empty
- * variable counts as one that is not set.
+ * variable counts as one that is not set. Fails with a `DatabaseConfigError` where no database is named, or a value is not accepted.
  *
  * @see https://www.postgresql.org/docs/current/libpq-envars.html
  */

@@ -105,7 +105,7 @@ export const layer = (options: GorseLiveOptions): Layer.Layer<Gorse, GorseConfig
     )
   )
 
-/** Gorse at a URL, through the application's own HTTP client (for a proxy or certificates of its own). */
+/** Gorse at a URL, through the application's own HTTP client (for a proxy or certificates of its own). Fails as `layer` does. */
 export const layerHttpClient = (options: GorseLiveOptions): Layer.Layer<Gorse, GorseConfigError, Client.HttpClient> =>
   Layer.effect(
     Gorse,
@@ -127,7 +127,7 @@ export const layerHttpClient = (options: GorseLiveOptions): Layer.Layer<Gorse, G
 
 /**
  * Gorse as `GORSE_URL` (default `http://127.0.0.1:8088`) and `GORSE_API_KEY` (default: none) say. An empty variable counts as
- * one that is not set.
+ * one that is not set. Fails as `layer` does.
  */
 export const layerConfig = (
   options: GorseConfigOptions = {}

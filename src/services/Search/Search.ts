@@ -229,7 +229,7 @@ export interface ScanInput extends Omit<Types.SearchInput, "from" | "after" | "p
 
 /**
  * All documents that match, however many, in order: a state of the index is kept while its pages (of `size`, by default 1,000)
- * are read, each of them a span `es.search`.
+ * are read, each of them a span `es.search`. Fails where a page cannot be read, as `search` does.
  *
  * **Gotchas**
  *

@@ -68,7 +68,7 @@ export const layer = (options: SearchLiveOptions): Layer.Layer<Search, SearchCon
 
 /**
  * The search on the Elasticsearch that `ELASTICSEARCH_URL` names. Signs in with the URL's credentials, with
- * `ELASTICSEARCH_API_KEY`, or with `ELASTICSEARCH_USERNAME` and `ELASTICSEARCH_PASSWORD`.
+ * `ELASTICSEARCH_API_KEY`, or with `ELASTICSEARCH_USERNAME` and `ELASTICSEARCH_PASSWORD`. Fails as `layer` does.
  */
 export const layerConfig = (
   options: Omit<SearchLiveOptions, "url" | "username" | "password" | "apiKey"> = {}

@@ -58,7 +58,7 @@ export const layer = (options: SearchOpenSearchOptions): Layer.Layer<Search, Sea
 
 /**
  * The search on the OpenSearch that `OPENSEARCH_URL` names. Signs in with the URL's credentials, or with
- * `OPENSEARCH_USERNAME` and `OPENSEARCH_PASSWORD`.
+ * `OPENSEARCH_USERNAME` and `OPENSEARCH_PASSWORD`. Fails as `layer` does.
  */
 export const layerConfig = (
   options: Omit<SearchOpenSearchOptions, "url" | "username" | "password"> = {}

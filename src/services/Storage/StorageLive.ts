@@ -92,7 +92,7 @@ export const layer = (options: S3Settings.S3Options): Layer.Layer<Storage, S3Set
 /**
  * The storage that the environment names: `S3_BUCKET`, `S3_ENDPOINT` (absent: Amazon's own), `AWS_REGION`, `AWS_ACCESS_KEY_ID`,
  * `AWS_SECRET_ACCESS_KEY`, `AWS_SESSION_TOKEN`, `S3_FORCE_PATH_STYLE`. Options win. Without keys the AWS SDK looks for others: a
- * profile, a role of the machine.
+ * profile, a role of the machine. Fails where a variable is missing or not accepted.
  */
 export const layerConfig = (
   options: Partial<S3Settings.S3Options> = {}

@@ -136,7 +136,7 @@ export const layer = (options: StreamIOLiveOptions): Layer.Layer<StreamIO, Strea
 
 /**
  * Stream, with `STREAM_API_KEY`, `STREAM_API_SECRET` and, for tests, `STREAM_BASE_URL`. An empty variable counts as one that
- * is not set.
+ * is not set. Fails where a key is missing or not accepted.
  */
 export const layerConfig = (
   options: StreamIOOptions = {}

@@ -268,7 +268,8 @@ export const current: Effect.Effect<Ids> = Effect.withFiber((fiber) => Effect.su
 
 /**
  * Begins a request where no HTTP server does: a script, a scheduled task, a socket's message. Ids that are known already
- * are kept where no new ones are given, a missing correlation id is made, and nothing that is set inside is seen outside.
+ * are kept where no new ones are given, a missing correlation id is made, and nothing that is set inside is seen outside. Fails,
+ * without running the effect, where an id is not accepted.
  */
 export const provide =
   (ids: Ids = {}) =>

@@ -10,7 +10,7 @@ RUN npm ci --ignore-scripts --no-audit --no-fund && npm cache clean --force
 
 COPY src ./src
 COPY scratchpad ./scratchpad
-COPY deploy/make-bucket.ts ./deploy/make-bucket.ts
+COPY deploy/make-bucket.ts deploy/traffic.ts ./deploy/
 
 # Where spans wait on disk; a volume that is mounted there gets the same owner.
 RUN mkdir -p /var/lib/backend && chown node:node /var/lib/backend

@@ -295,5 +295,5 @@ describe("the production Collectors", () => {
 })
 
 it("no service of the stack is left out of these tests", () => {
-  assert.lengthOf(services, 12)
+  assert.lengthOf(services, 13)
 })

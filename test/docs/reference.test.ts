@@ -92,6 +92,42 @@ describe("the reference", () => {
   })
 })
 
+describe("a page", () => {
+  const page = (name: string): string => made.files.find(({ file }) => file === `${folder}/${name}.md`)!.content
+
+  it("says how its module is imported, by itself and from the root", () => {
+    assert.include(
+      page("Cache"),
+      'import * as Cache from "effect-telemetry/Cache"\nimport { Cache } from "effect-telemetry"\n'
+    )
+    assert.include(page("TestTelemetry"), 'import * as TestTelemetry from "effect-telemetry/testing"\n```')
+  })
+
+  it("shows a name that is no identifier, and what a class extends, as they are written", () => {
+    assert.match(page("RetryPolicy"), /### `with`\n\n```typescript\nconst with: \{\n {2}\(policy: RetryPolicyInput\)/)
+    assert.include(page("Cache"), 'class CacheError extends ServiceError("CacheError", "cache") {}')
+    assert.include(page("Batcher"), "class Batcher implements SpanBatcher {")
+    for (const { entries } of made.modules) {
+      for (const { declaration } of entries) {
+        assert.notMatch(declaration.signature, /^ +(private|protected|#)|\w_base\b/m, declaration.name)
+      }
+    }
+  })
+
+  it("documents what its module takes from an internal one, and links to what has a page of its own", () => {
+    assert.include(page("Storage"), "### `PutObject`")
+    assert.include(page("Database"), "- [`transaction`](Transaction.md#transaction)")
+    assert.include(page("effect-telemetry"), "- [`setUser`](Correlation.md#setuser)")
+    assert.include(page("TestTelemetry"), "[`ExpectedSpan`](ExpectedTrace.md#expectedspan)")
+  })
+
+  it("puts exports under what they are", () => {
+    const headings = page("CacheLive").match(/^##+ .*$/gm)
+    const expected = ["## Layers", "### `layer`", "### `layerConfig`", "## Errors", "### `CacheConfigError`"]
+    assert.deepStrictEqual(headings?.slice(0, 5), expected)
+  })
+})
+
 describe("doc comments", () => {
   it("open every public module with a sentence", () => {
     const missing = made.modules

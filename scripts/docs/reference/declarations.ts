@@ -13,7 +13,8 @@ import { type DocComment, hasTag, parseComment } from "./comments.ts"
 const root = fileURLToPath(new URL("../../..", import.meta.url))
 
 /** What a name stands for; the headings of a page. */
-export type Kind = "service" | "layer" | "function" | "effect" | "reference" | "constant" | "class" | "error" | "type"
+export type Kind =
+  "service" | "layer" | "function" | "effect" | "reference" | "constant" | "schema" | "class" | "error" | "type"
 
 /** A declaration with a name: all statements that declare it. */
 export interface Declaration {
@@ -131,6 +132,7 @@ const kindOfType = (type: Node | undefined, text: string): Kind => {
   if (type?.type === "TSFunctionType") return "function"
   if (text.startsWith("Context.Reference<")) return "reference"
   if (/^(Effect\.Effect|Stream\.Stream)</.test(text)) return "effect"
+  if (/^Schema\.\w+</.test(text)) return "schema"
   const isCallable =
     type?.type === "TSTypeLiteral" && type["members"].some((m: Node) => m.type === "TSCallSignatureDeclaration")
   return isCallable ? "function" : "constant"

@@ -13,6 +13,7 @@ export const categories: Readonly<Record<Kind, string>> = {
   effect: "Effects",
   reference: "References",
   constant: "Constants",
+  schema: "Schemas",
   class: "Classes",
   error: "Errors",
   type: "Types"

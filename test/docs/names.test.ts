@@ -53,7 +53,8 @@ describe("what pages name", () => {
   })
 })
 
+/** A layer has an entry point of its own. */
 const entry = async (module: string): Promise<object | undefined> => {
   const [file] = globSync(`src/services/*/${module}.ts`, { cwd: repository })
-  return file === undefined ? undefined : ((await import(`../../${file}`)) as object)
+  return file === undefined ? undefined : ((await import(/* @vite-ignore */ repository + file)) as object)
 }

@@ -89,9 +89,11 @@ export class Endpoint {
     const { diagnostics, target, timing, waitsIn } = this.options
     const now = timing.now()
     this.failures++
-    this.waitIsOrdered = outcome.afterMillis !== undefined
-    // One that asks for no wait at all is not asked over and over again.
-    const wait = Math.max(outcome.afterMillis ?? 0, this.backoffMillis(this.failures))
+    const { afterMillis } = outcome
+    const backoff = this.backoffMillis(this.failures)
+    this.waitIsOrdered = afterMillis !== undefined && afterMillis > 0
+    // One that asks for hardly any wait is not asked over and over again.
+    const wait = afterMillis === undefined ? backoff : Math.max(afterMillis, Math.min(backoff, hurriedMillis))
     this.waitUntil = now + (isHurried && !this.waitIsOrdered ? Math.min(wait, hurriedMillis) : wait)
     diagnostics.reachable = false
     if (this.awaySince === undefined) {

@@ -127,8 +127,11 @@ const textOf = (parsed: Parsed, node: Node): string => {
     .replace(/\{@link(?:code|plain)?\s+([^}|]+?)(?:\s*\|[^}]*)?\}/g, "`$1`")
 }
 
+const isLayer = (parsed: Parsed, type: Node | undefined): boolean =>
+  type !== undefined && parsed.text.startsWith("Layer.Layer<", type.start)
+
 const kindOfType = (type: Node | undefined, text: string): Kind => {
-  if (/^(\(.*\) => )?Layer\.Layer</s.test(text)) return "layer"
+  if (text.startsWith("Layer.Layer<")) return "layer"
   if (type?.type === "TSFunctionType") return "function"
   if (text.startsWith("Context.Reference<")) return "reference"
   if (/^(Effect\.Effect|Stream\.Stream)</.test(text)) return "effect"
@@ -170,17 +173,13 @@ const declared = (parsed: Parsed, statement: Node, bases: ReadonlyMap<string, st
         const type = annotation === undefined ? "" : parsed.text.slice(annotation.start, annotation.end)
         const text = node["declarations"].length === 1 ? signature : `const ${textOf(parsed, declarator)}`
         const returned = annotation?.type === "TSFunctionType" ? annotation["returnType"].typeAnnotation : undefined
-        const isLayer =
-          returned !== undefined && parsed.text.slice(returned.start, returned.end).startsWith("Layer.Layer<")
-        const kind = isLayer ? "layer" : kindOfType(annotation, type)
+        const kind = isLayer(parsed, returned) ? "layer" : kindOfType(annotation, type)
         return { name: declarator["id"].name, kind, signature: text, comment, isValue: true }
       })
     case "TSDeclareFunction":
     case "FunctionDeclaration": {
-      const returned: Node | undefined = node["returnType"]?.typeAnnotation
-      const isLayer =
-        returned !== undefined && parsed.text.slice(returned.start, returned.end).startsWith("Layer.Layer<")
-      return [{ name: node["id"].name, kind: isLayer ? "layer" : "function", signature, comment, isValue: true }]
+      const kind = isLayer(parsed, node["returnType"]?.typeAnnotation) ? "layer" : "function"
+      return [{ name: node["id"].name, kind, signature, comment, isValue: true }]
     }
     case "ClassDeclaration": {
       const name: string = node["id"].name

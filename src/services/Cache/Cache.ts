@@ -46,6 +46,7 @@ export interface Key {
 
 /** Input of the operations on several keys. */
 export interface Keys {
+  /** Each as `Key.key`. */
   readonly keys: ReadonlyArray<string>
 }
 
@@ -268,6 +269,7 @@ export const make = (calls: CacheCalls, options: CacheOptions = {}) =>
 export interface JsonCache<A> {
   /** None where the key is absent; fails with `Decode` where its value is not of the type. */
   readonly get: (input: Key) => Effect.Effect<Option.Option<A>, CacheError, Cache>
+  /** With a time to live, or for good. Fails with `Decode` where the value cannot be encoded. */
   readonly set: (
     input: Key & { readonly value: A; readonly ttl?: Duration.Input | undefined }
   ) => Effect.Effect<void, CacheError, Cache>

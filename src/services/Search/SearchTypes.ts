@@ -47,7 +47,9 @@ export interface IndexInput {
   readonly create?: boolean | undefined
   /** Fails as `Conflict` where the document has another version. */
   readonly ifVersion?: Version | undefined
+  /** When a search finds it. Default `false`. */
   readonly refresh?: Refresh | undefined
+  /** What decides about the document's shard, where it is not its id. */
   readonly routing?: string | undefined
 }
 
@@ -57,13 +59,17 @@ export interface UpdateInput extends DocumentKey {
   readonly document: object
   /** Makes the document of these fields where there is none. Default `false`: fails as `NotFound`. */
   readonly upsert?: boolean | undefined
+  /** Fails as `Conflict` where the document has another version. */
   readonly ifVersion?: Version | undefined
+  /** When a search finds the change. Default `false`. */
   readonly refresh?: Refresh | undefined
 }
 
 /** Input of `delete`. */
 export interface DeleteInput extends DocumentKey {
+  /** Fails as `Conflict` where the document has another version. */
   readonly ifVersion?: Version | undefined
+  /** When a search no longer finds it. Default `false`. */
   readonly refresh?: Refresh | undefined
 }
 
@@ -73,8 +79,10 @@ export type Outcome = "created" | "updated" | "deleted" | "noop" | "not_found"
 /** A document that was written. */
 export interface Written {
   readonly index: string
+  /** As it was given, or as the engine made it. */
   readonly id: string
   readonly outcome: Outcome
+  /** What it has now: for `ifVersion` of the next write. */
   readonly version: Version
 }
 
@@ -82,7 +90,9 @@ export interface Written {
 export interface Found<A = Source> {
   readonly index: string
   readonly id: string
+  /** For `ifVersion` of a write that must not overtake another one. */
   readonly version: Version
+  /** The document. */
   readonly source: A
 }
 

@@ -63,7 +63,7 @@ export type ObjectBody = Uint8Array | string | Stream.Stream<Uint8Array, unknown
 
 /** Input of `putObject`. */
 export interface PutObject extends ObjectKey {
-  /** What is stored. A stream that fails leaves nothing behind. */
+  /** What is stored. A stream that fails stores no object. */
   readonly body: ObjectBody
   /** The media type. Default `application/octet-stream`. */
   readonly contentType?: string | undefined

@@ -108,7 +108,7 @@ export const telemetry: JsonObject = dashboard({
         curves({
           title: "Started",
           description:
-            "Spans a second: sampled ones (`RECORD_AND_SAMPLE`), and those that are recorded only in case their trace fails or is slow (`RECORD_ONLY`). What nobody can keep is not made, and not counted.",
+            "Spans a second: sampled ones (`RECORD_AND_SAMPLE`), those that are recorded only in case their trace fails or is slow (`RECORD_ONLY`), and those that nobody can keep (`DROP`).",
           targets: [
             promql(
               `sum by (otel_span_sampling_result) (rate(otel_sdk_span_started_total${of}[$__rate_interval]))`,

@@ -63,6 +63,10 @@ export class Collect implements SpanReceiver {
     if (!span.sampled) this.diagnostics.startedUnsampled++
   }
 
+  readonly unrecorded = (): void => {
+    this.diagnostics.startedUnrecorded++
+  }
+
   readonly ended = (span: EndedSpan): void => {
     try {
       this.diagnostics.ended++

@@ -117,6 +117,8 @@ export class Diagnostics {
   started = 0
   /** Of those that started, how many head sampling had not chosen. */
   startedUnsampled = 0
+  /** Spans that started and are not recorded, since nobody can keep them. */
+  startedUnrecorded = 0
   ended = 0
   sampled = 0
   notKept = 0

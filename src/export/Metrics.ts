@@ -16,8 +16,8 @@
  *
  * **Gotchas**
  *
- * `otel.sdk.span.started` counts spans that are recorded. One that nobody can keep is not made, and so is not counted:
- * there is no series of `otel.span.sampling_result` `DROP`.
+ * `otel.sdk.span.started` counts the spans of this tracer. Those of `otel.span.sampling_result` `DROP` are spans that nobody can
+ * keep; where traces are held for a decision at their end, what head sampling said no to is recorded: `RECORD_ONLY`.
  *
  * **Example** (What was exported so far)
  *
@@ -92,7 +92,7 @@ const gauge = (unit: string, description: string): Family => ({ type: "gauge", u
 
 /** Every metric there is. */
 export const families = {
-  "otel.sdk.span.started": counter("{span}", "The number of recording spans that started"),
+  "otel.sdk.span.started": counter("{span}", "The number of spans that started"),
   "otel.sdk.span.live": gauge("{span}", "The number of recording spans that have started and not ended"),
   "otel.sdk.processor.span.queue.size": gauge("{span}", "The number of spans that wait to be sent for the first time"),
   "otel.sdk.processor.span.queue.capacity": gauge("{span}", "The number of spans that may wait in memory"),
@@ -146,14 +146,16 @@ interface Series {
   readonly read: () => number
 }
 
-type SamplingResult = "RECORD_AND_SAMPLE" | "RECORD_ONLY"
+/** What is recorded, and what is not. */
+type Recorded = "RECORD_AND_SAMPLE" | "RECORD_ONLY"
+type SamplingResult = Recorded | "DROP"
 
 /** The pipelines that register in the same place. What the tracer makes is told for all of them together. */
 class Neighbours {
   /** Component names that are in use. */
   readonly names = new Set<string>()
   readonly live = new Set<Observed>()
-  private readonly startedBefore = { RECORD_AND_SAMPLE: 0, RECORD_ONLY: 0 }
+  private readonly startedBefore = { RECORD_AND_SAMPLE: 0, RECORD_ONLY: 0, DROP: 0 }
   private readonly endedBefore = { RECORD_AND_SAMPLE: 0, RECORD_ONLY: 0 }
 
   /** The lowest number that is free: few names, also where pipelines come and go. */
@@ -172,7 +174,7 @@ class Neighbours {
     return count
   }
 
-  ended(result: SamplingResult): number {
+  ended(result: Recorded): number {
     let count = this.endedBefore[result]
     for (const observed of this.live) count += endedOf(observed, result)
     return count
@@ -181,17 +183,24 @@ class Neighbours {
   /** Nobody sees the end of what is open still: it counts as ended. */
   retire(observed: Observed): void {
     this.live.delete(observed)
-    for (const result of ["RECORD_AND_SAMPLE", "RECORD_ONLY"] as const) {
+    this.startedBefore.DROP += startedOf(observed, "DROP")
+    for (const result of recorded) {
       this.startedBefore[result] += startedOf(observed, result)
       this.endedBefore[result] += startedOf(observed, result)
     }
   }
 }
 
-const startedOf = ({ diagnostics }: Observed, result: SamplingResult): number =>
-  result === "RECORD_ONLY" ? diagnostics.startedUnsampled : diagnostics.started - diagnostics.startedUnsampled
+const recorded = ["RECORD_AND_SAMPLE", "RECORD_ONLY"] as const
 
-const endedOf = ({ diagnostics }: Observed, result: SamplingResult): number =>
+const startedOf = ({ diagnostics }: Observed, result: SamplingResult): number =>
+  result === "DROP"
+    ? diagnostics.startedUnrecorded
+    : result === "RECORD_ONLY"
+      ? diagnostics.startedUnsampled
+      : diagnostics.started - diagnostics.startedUnsampled
+
+const endedOf = ({ diagnostics }: Observed, result: Recorded): number =>
   result === "RECORD_ONLY" ? diagnostics.ended - diagnostics.sampled : diagnostics.sampled
 
 const neighbours = new WeakMap<Metric.MetricRegistry, Neighbours>()
@@ -285,14 +294,19 @@ const withReason = (attributes: Attributes, reason: DropReason | undefined): Att
 /** The conventions have a word for it. */
 const errorTypes: Readonly<Partial<Record<DropReason, string>>> = { after_shutdown: "already_shutdown" }
 
-const spanSeries = (others: Neighbours): ReadonlyArray<Series> =>
-  (["RECORD_AND_SAMPLE", "RECORD_ONLY"] as const).flatMap((result) => {
-    const attributes = { "otel.span.sampling_result": result }
-    return [
-      { name: "otel.sdk.span.started", attributes, read: () => others.started(result) },
-      { name: "otel.sdk.span.live", attributes, read: () => others.started(result) - others.ended(result) }
-    ]
-  })
+const spanSeries = (others: Neighbours): ReadonlyArray<Series> => [
+  ...([...recorded, "DROP"] as const).map((result) => ({
+    name: "otel.sdk.span.started" as const,
+    attributes: { "otel.span.sampling_result": result },
+    read: () => others.started(result)
+  })),
+  // What is not recorded has no end to be seen.
+  ...recorded.map((result) => ({
+    name: "otel.sdk.span.live" as const,
+    attributes: { "otel.span.sampling_result": result },
+    read: () => others.started(result) - others.ended(result)
+  }))
+]
 
 /** Why a span is lost before it is handed to the exporter, and after. */
 const processorReasons = ["queue_full", "unencodable", "shutdown", "spool_full", "spool_corrupt"] as const

@@ -18,6 +18,7 @@ export interface ProcessorReceiver extends SpanReceiver {
 export interface Combined {
   readonly takesUnsampled: boolean
   readonly started: ((span: TelemetrySpan) => void) | undefined
+  readonly unrecorded: (() => void) | undefined
   readonly ending: ((span: TelemetrySpan) => void) | undefined
   readonly ended: (span: TelemetrySpan) => void
 }
@@ -44,6 +45,23 @@ const all = (hooks: ReadonlyArray<(span: TelemetrySpan) => void>): ((span: Telem
   }
 }
 
+/** Those who count what nobody keeps. What they do throws nothing either. */
+const counters = (receivers: ReadonlyArray<ProcessorReceiver>): (() => void) | undefined => {
+  const hooks = receivers.flatMap((receiver) =>
+    receiver.unrecorded === undefined ? [] : [receiver.unrecorded.bind(receiver)]
+  )
+  if (hooks.length === 0) return undefined
+  return () => {
+    for (const hook of hooks) {
+      try {
+        hook()
+      } catch {
+        // As above.
+      }
+    }
+  }
+}
+
 export const combine = (input: ProcessorReceiver | ReadonlyArray<ProcessorReceiver>): Combined => {
   const receivers = Array.isArray(input) ? (input as ReadonlyArray<ProcessorReceiver>) : [input as ProcessorReceiver]
   const hooks = (pick: (receiver: ProcessorReceiver) => Hook | undefined) =>
@@ -56,6 +74,7 @@ export const combine = (input: ProcessorReceiver | ReadonlyArray<ProcessorReceiv
   return {
     takesUnsampled: receivers.some((receiver) => receiver.takesUnsampled),
     started: hooks((receiver) => receiver.started),
+    unrecorded: counters(receivers),
     ending: hooks((receiver) => receiver.ending),
     ended: hooks((receiver) => receiver.ended) ?? (() => {})
   }

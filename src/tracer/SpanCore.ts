@@ -29,6 +29,7 @@ export interface SpanCore {
   /** Spans of one family belong to one tracer, whatever their scope: they share local traces. */
   readonly family: object
   readonly started: ((span: TelemetrySpan) => void) | undefined
+  readonly unrecorded: (() => void) | undefined
   readonly ending: ((span: TelemetrySpan) => void) | undefined
   readonly ended: (span: TelemetrySpan) => void
   readonly face: (span: TelemetrySpan) => Otel.Span

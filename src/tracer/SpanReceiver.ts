@@ -65,6 +65,8 @@ export interface SpanReceiver {
   readonly takesUnsampled: boolean
   /** A recording span started. Absent where nobody wants to know. */
   readonly started?: ((span: EndedSpan) => void) | undefined
+  /** A span started that nobody keeps, and of which nothing is to be seen. Absent where nobody counts them. */
+  readonly unrecorded?: (() => void) | undefined
   /** A recording span ended. It is not sealed yet. */
   readonly ended: (span: EndedSpan) => void
 }

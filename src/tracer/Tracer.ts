@@ -317,6 +317,7 @@ export const make = (options: TracerOptions): TelemetryTracer => {
     scope: options.scope ?? defaultScope,
     family: {},
     started: receiver.started,
+    unrecorded: receiver.unrecorded,
     ending: receiver.ending,
     ended: receiver.ended,
     face: (span) => new ReadableTelemetrySpan(span),

@@ -71,6 +71,7 @@ export class UnsampledSpan implements Tracer.Span {
       parent.traceStateObject === traceState
         ? parent.shown
         : this
+    if (core.unrecorded !== undefined) core.unrecorded()
   }
 
   get spanId(): string {

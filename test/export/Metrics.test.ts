@@ -9,6 +9,9 @@ import * as Metric from "effect/Metric"
 import * as Metrics from "../../src/export/Metrics.ts"
 import * as Pipeline from "../../src/export/Pipeline.ts"
 import * as Telemetry from "../../src/Telemetry.ts"
+import * as Sampler from "../../src/tracer/Sampler.ts"
+import * as Tracer from "../../src/tracer/Tracer.ts"
+import { withSpan } from "../../src/tracer/withSpan.ts"
 import * as OtlpReceiver from "../support/OtlpReceiver.ts"
 import { endSpans, makeEnded, namesOf, recordLog, testResource, testScope } from "./support.ts"
 
@@ -173,6 +176,19 @@ describe("Metrics", () => {
         "effect_telemetry.tail.kept rule:odd": 1,
         "effect_telemetry.tail.not_kept": 2,
         "effect_telemetry.tail.held": 0
+      })
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("spans that nobody keeps are counted too", () =>
+    Effect.gen(function* () {
+      const { pipeline, values } = yield* watched({})
+      const dropped = Effect.void.pipe(withSpan("child"), Effect.withSpan("plain child"), withSpan("root"))
+      yield* Effect.provide(dropped, Tracer.layer({ receiver: pipeline.receiver, sampler: Sampler.alwaysOff }))
+      assert.deepInclude(values(), {
+        "otel.sdk.span.started DROP": 3,
+        "otel.sdk.span.started RECORD_ONLY": 0,
+        "otel.sdk.span.started RECORD_AND_SAMPLE": 0
       })
     }).pipe(Effect.scoped)
   )

@@ -66,6 +66,8 @@ export type HttpAnswer =
       readonly _tag: "Answered"
       readonly status: number
       readonly retryAfter: string | undefined
+      /** When the server says that it answered. */
+      readonly date: string | undefined
       readonly contentType: string
       /** At most 64 KiB of it. */
       readonly body: Uint8Array
@@ -156,6 +158,7 @@ export class HttpTransport {
               _tag: "Answered",
               status: response.statusCode ?? 0,
               retryAfter: response.headers["retry-after"],
+              date: response.headers.date,
               contentType: (response.headers["content-type"] ?? contentType).toLowerCase(),
               body: chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks),
               isSent: request.writableFinished

@@ -127,7 +127,8 @@ const outcomeOf = (answer: HttpAnswer, date: number, clean: Clean): Outcome => {
   if (retryable.has(status)) {
     return {
       _tag: "Retry",
-      afterMillis: answer.retryAfter === undefined ? undefined : retryAfterMillis(answer.retryAfter, date),
+      afterMillis:
+        answer.retryAfter === undefined ? undefined : retryAfterMillis(answer.retryAfter, dateOf(answer.date) ?? date),
       message,
       unreachable: false
     }
@@ -155,7 +156,8 @@ const hintFor = (status: number): string => {
 const longestWaitMillis = 3_600_000
 
 /**
- * How long `Retry-After` asks to wait, in milliseconds, an hour at most: seconds, or a date against the wall clock.
+ * How long `Retry-After` asks to wait, in milliseconds, an hour at most: seconds, or a date against the moment
+ * given (that of the answer's own `Date`, where it has one).
  * `undefined` where it is neither, and for a date that has passed: the server's clock, or ours, is wrong.
  */
 export const retryAfterMillis = (header: string, date: number): number | undefined => {
@@ -164,6 +166,12 @@ export const retryAfterMillis = (header: string, date: number): number | undefin
   if (!isSeconds && !httpDate.test(text)) return undefined
   const millis = isSeconds ? Number(text) * 1000 : Date.parse(text) - date
   return Number.isNaN(millis) || (!isSeconds && millis <= 0) ? undefined : Math.min(longestWaitMillis, millis)
+}
+
+/** A date that a server gives is one of its own clock, which may be another than ours. */
+const dateOf = (header: string | undefined): number | undefined => {
+  const date = header !== undefined && httpDate.test(header) ? Date.parse(header) : NaN
+  return Number.isNaN(date) ? undefined : date
 }
 
 /** JavaScript takes `-5` and `1, 2` for dates. */

@@ -1,3 +1,5 @@
+import { createServer } from "node:http"
+import type { AddressInfo } from "node:net"
 import { describe, expect, it } from "@effect/vitest"
 import { protobuf } from "../../src/export/OtlpProtobuf.ts"
 import * as OtlpSink from "../../src/export/OtlpSink.ts"
@@ -23,6 +25,22 @@ describe("OtlpSink", () => {
     ]
     for (const [header, millis] of cases)
       expect([header, OtlpSink.retryAfterMillis(header, now)]).toEqual([header, millis])
+  })
+
+  it("reads a date of Retry-After by the server's own clock", async () => {
+    const server = createServer((request, response) => {
+      request.resume()
+      response.writeHead(503, { "Retry-After": "Fri, 01 Jan 2027 00:01:00 GMT", Date: "Fri, 01 Jan 2027 00:00:00 GMT" })
+      response.end()
+    })
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve))
+    const { port } = server.address() as AddressInfo
+    const sink = OtlpSink.make({ url: `http://127.0.0.1:${port}`, timing: Timing.make() })
+    const resource = protobuf.resource({ attributes: {} })
+    const outcome = await sink.send({ encoding: protobuf, resource, sections: [] }, 5_000)
+    expect(outcome).toMatchObject({ _tag: "Retry", afterMillis: 60_000 })
+    sink.close()
+    server.close()
   })
 
   it("shows a URL without credentials, query and fragment", () => {

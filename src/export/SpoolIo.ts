@@ -70,7 +70,7 @@ const folderMode = { mode: 0o700 }
  * Makes a directory and those above it. Node's own way to do so never comes back where a file system takes no folders and
  * says that something is missing, as `/proc` does: it goes on making the parent, which is there, and trying again.
  */
-const makeDirectorySync = (directory: string): void => {
+export const makeDirectorySync = (directory: string): void => {
   try {
     fs.mkdirSync(directory, folderMode)
   } catch (error) {

@@ -6,6 +6,7 @@
  */
 import * as Fs from "node:fs"
 import * as Path from "node:path"
+import { makeDirectorySync } from "../../export/SpoolIo.ts"
 
 /** A name and the file that gave it. */
 export interface PackageName {
@@ -73,22 +74,6 @@ export const notPem = (file: string, what: "CERTIFICATE" | "PRIVATE KEY"): strin
 }
 
 /**
- * Makes a directory and those above it. Node's own way to do so never comes back where a file system takes no folders and
- * says that something is missing, as `/proc` does: it goes on making the parent, which is there, and trying again.
- */
-const makeDirectory = (directory: string): void => {
-  if (Fs.existsSync(directory)) return
-  const parent = Path.dirname(directory)
-  if (parent !== directory) makeDirectory(parent)
-  try {
-    Fs.mkdirSync(directory, { mode: 0o700 })
-  } catch (error) {
-    // Another process may have been quicker.
-    if (reasonOf(error) !== "EEXIST") throw error
-  }
-}
-
-/**
  * Why a directory cannot hold spans; `undefined` where it can. Makes it where it is missing, readable by its owner alone,
  * since spans can hold personal data.
  *
@@ -97,7 +82,7 @@ const makeDirectory = (directory: string): void => {
  */
 export const notSpoolable = (directory: string): string | undefined => {
   try {
-    makeDirectory(Path.resolve(directory))
+    makeDirectorySync(Path.resolve(directory))
     if (!Fs.statSync(directory).isDirectory()) return "it is not a directory"
   } catch (error) {
     const code = reasonOf(error)

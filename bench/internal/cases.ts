@@ -62,35 +62,35 @@ const tenth: Shape = { requests: 30_000, share: 0.1, pause: 0 }
 /** Nothing arrives, and little is to be measured. */
 const nothing: Shape = { requests: 80_000, share: 0, pause: 0 }
 
-/** Requests that go before what is measured: a server runs for longer than its code takes to be compiled. */
-const warmup = 45_000
+/** Requests that go before the first round: a server runs for longer than its code takes to be compiled. */
+const warmup = 15_000
 
-// Which functions V8 inlines differs from process to process: a process a round, so that the median is one of processes.
 const cpu = (peer: string, shape: Shape): Case => ({
   name: `cpu ${peer}`,
   group: "cpu",
-  start: once(async (bench) => {
+  start: async (bench) => {
     const requests = scaled(bench, shape.requests)
     const process = new Running("cpu", [peer, ...[scaled(bench, warmup), requests, shape.pause].map(String)], {
       ...surroundings(bench),
       env: { ...bench.surroundings.env, BENCH_SCRATCH: join(bench.scratch, peer) }
     })
     await ready(process)
-    try {
-      await process.ask("warm up")
-      await bench.sink.reset()
-      const { micros } = await process.ask<Measured>("measure")
-      // A span that is not sent is cheap: who loses spans has not done the same work.
-      const spans = await bench.sink.spans()
-      const expected = requests * spansPerRequest
-      if (shape.share === 1 ? spans !== expected : spans > expected * (shape.share + 0.1)) {
-        bench.warn(`${peer}: ${spans} of ${expected} spans arrived`)
+    return {
+      stop: () => process.stop(),
+      measure: async () => {
+        await process.ask("warm up")
+        await bench.sink.reset()
+        const { micros } = await process.ask<Measured>("measure")
+        // A span that is not sent is cheap: who loses spans has not done the same work.
+        const spans = await bench.sink.spans()
+        const expected = requests * spansPerRequest
+        if (shape.share === 1 ? spans !== expected : spans > expected * (shape.share + 0.1)) {
+          bench.warn(`${peer}: ${spans} of ${expected} spans arrived`)
+        }
+        return { micros: micros / spansPerRequest }
       }
-      return { micros: micros / spansPerRequest }
-    } finally {
-      await process.stop()
     }
-  })
+  }
 })
 
 /** The first message of a program that stays. */

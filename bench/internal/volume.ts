@@ -45,9 +45,6 @@ const until = async (condition: (status: Telemetry.Status) => boolean): Promise<
   while (!condition(await status())) await setTimeout(5)
 }
 
-/** Spans of a batch that is not full: they are on the disk, but not counted yet. */
-const partialBatch = 512
-
 let peak = 0
 const memoryNow = (): void => {
   peak = Math.max(peak, process.memoryUsage.rss())
@@ -80,7 +77,7 @@ const programs: Readonly<Record<string, () => Promise<number>>> = {
   hold: async () => {
     const requests = Math.ceil(Number(count) / spansPerRequest)
     await serve({ request: (request) => run(spelling.server(request)), flush: () => Promise.resolve() }, requests)
-    if (name === "ours-spool") await until(({ spooled }) => spooled + partialBatch >= requests * spansPerRequest)
+    if (name === "ours-spool") await until(({ spooled }) => spooled >= requests * spansPerRequest)
     return requests * spansPerRequest
   },
   drain: async () => {

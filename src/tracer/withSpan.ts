@@ -260,13 +260,7 @@ export const withSpan: {
     options?: SpanOptions | undefined
   ): Effect.Effect<A, E, Exclude<R, Tracer.ParentSpan>>
 } = function (first: unknown, second: unknown, third: any) {
-  // Nothing else, so that it is small enough to become part of what calls it.
-  return Disabled.isCurrent() ? bare(first) : traced(first, second, third)
-} as any
-
-const bare = (first: unknown): unknown => (typeof first === "string" ? identity : first)
-
-const traced = (first: unknown, second: unknown, third: any): unknown => {
+  if (Disabled.isCurrent()) return typeof first === "string" ? identity : first
   const stack = stackOf(third as Tracer.TraceOptions | undefined)
   if (typeof first !== "string") return new WithSpanImpl(first as AnyEffect, second as string, third, stack, undefined)
   if (typeof second === "function") {
@@ -275,19 +269,19 @@ const traced = (first: unknown, second: unknown, third: any): unknown => {
   }
   const options = second as SpanOptionsNoTrace | undefined
   return (self: AnyEffect) => new WithSpanImpl(self, first, options, stack, undefined)
-}
+} as any
 
-/** Where `withSpan` was called: the fourth line of the stack. */
+/** Where `withSpan` was called. Called by it alone: it takes the third line of the stack. */
 const stackOf = (options: Tracer.TraceOptions | undefined): (() => string | undefined) => {
   const capture = options?.captureStackTrace
   if (capture === false) return noStack
   if (typeof capture === "function") return capture
   const limit = StackTrace.limit()
   if (limit === 0 && capture !== true) return noStack
-  StackTrace.setLimit(4)
+  StackTrace.setLimit(3)
   const error = new Error()
   StackTrace.setLimit(limit)
-  return StackTrace.line(error, 4)
+  return StackTrace.line(error, 3)
 }
 
 // ---------------------------------------------------------------------------------------------------------------------

@@ -4,6 +4,7 @@
 import { parser } from "@grafana/lezer-logql"
 import { attributes as correlation } from "../../src/propagation/CorrelationAttributes.ts"
 import { SPAN_ID, TRACE_ID } from "../../src/tracer/TraceLogger.ts"
+import { problemsIn } from "./grammar.ts"
 
 /** Loki's own, and what the loggers get, with underscores for dots as Loki stores it. */
 const labels = new Set(
@@ -13,16 +14,9 @@ const labels = new Set(
 )
 
 /** Why a query is wrong; empty where nothing is. */
-export const problemsOf = (query: string): ReadonlyArray<string> => {
-  const problems: Array<string> = []
-  parser.parse(query).iterate({
-    enter: (node) => {
-      const text = query.slice(node.from, node.to)
-      if (node.type.isError)
-        problems.push(`cannot be read at "${query.slice(Math.max(0, node.from - 12), node.to + 12)}"`)
-      if (node.name === "Identifier" && node.node.parent?.name === "Matcher" && !labels.has(text))
-        problems.push(`no label: ${text}`)
-    }
-  })
-  return problems
-}
+export const problemsOf = (query: string): ReadonlyArray<string> =>
+  problemsIn(parser, query, (node, text) =>
+    node.name === "Identifier" && node.node.parent?.name === "Matcher" && !labels.has(text)
+      ? `no label: ${text}`
+      : undefined
+  )

@@ -5,6 +5,7 @@ import { readFileSync } from "node:fs"
 import { parser } from "@prometheus-io/lezer-promql"
 import { families } from "../../src/export/Metrics.ts"
 import { root } from "./documents.ts"
+import { problemsIn } from "./grammar.ts"
 
 const units: Readonly<Record<string, string>> = { By: "_bytes", s: "_seconds" }
 
@@ -38,17 +39,9 @@ const labels = new Set([
 ])
 
 /** Why a query is wrong; empty where nothing is. */
-export const problemsOf = (query: string): ReadonlyArray<string> => {
-  const problems: Array<string> = []
-  parser.parse(query).iterate({
-    enter: (node) => {
-      const text = query.slice(node.from, node.to)
-      if (node.type.isError)
-        problems.push(`cannot be read at "${query.slice(Math.max(0, node.from - 12), node.to + 12)}"`)
-      if (node.name === "Identifier" && node.node.parent?.name === "VectorSelector" && !names.has(text))
-        problems.push(`no metric: ${text}`)
-      if (node.name === "LabelName" && !labels.has(text)) problems.push(`no label: ${text}`)
-    }
+export const problemsOf = (query: string): ReadonlyArray<string> =>
+  problemsIn(parser, query, (node, text) => {
+    if (node.name === "Identifier" && node.node.parent?.name === "VectorSelector" && !names.has(text))
+      return `no metric: ${text}`
+    return node.name === "LabelName" && !labels.has(text) ? `no label: ${text}` : undefined
   })
-  return problems
-}

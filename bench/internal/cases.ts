@@ -129,7 +129,7 @@ const http = (peer: string, collector: Collector = "healthy"): Case => ({
     const server = new Running("http-server", [peer], { ...surroundings(bench), env })
     const { port } = await ready<{ readonly port: number }>(server)
     const round = async (warmup: number): Promise<Figures> => {
-      const load = new Running("load", [port, route, connections, warmup, scaled(bench, 1_500)].map(String), {
+      const load = new Running("load", [port, route, connections, warmup, scaled(bench, 2_500)].map(String), {
         env,
         execArgv: []
       })

@@ -32,6 +32,7 @@ import type * as Https from "node:https"
 import { urlToHttpOptions } from "node:url"
 import type * as Zlib from "node:zlib"
 import { messageOf } from "./Diagnostics.ts"
+import { PacedWriter } from "./PacedWriter.ts"
 import type { Timing } from "./Timing.ts"
 
 /** PEM texts, as `OTEL_EXPORTER_OTLP_CERTIFICATE`, `…_CLIENT_CERTIFICATE` and `…_CLIENT_KEY` name files of. */
@@ -107,11 +108,13 @@ export class HttpTransport {
   /** What all requests have in common. */
   private common: Http.RequestOptions | undefined
   private readonly running = new Set<() => void>()
+  private readonly writer: PacedWriter
   private closed = false
 
   constructor(options: HttpTransportOptions) {
     this.options = options
     this.url = new URL(options.url)
+    this.writer = new PacedWriter(options.timing)
   }
 
   /**
@@ -238,10 +241,7 @@ export class HttpTransport {
           ...(gzipped ? { "content-encoding": "gzip" } : {})
         }
       })
-      request.cork()
-      for (const piece of body) request.write(piece)
-      request.uncork()
-      request.end()
+      this.writer.write(request, body)
       return request
     })
   }

@@ -291,7 +291,7 @@ describe("Pipeline", () => {
       // Sometimes answers are waited for, sometimes not.
       if (i % 1_000 === 0) await new Promise((resolve) => setImmediate(resolve))
       if (i % 7_000 === 0) await pipeline.flush(10_000)
-      if (i === 10_000) receiver.next(status(503), status(400), status(413))
+      if (i === 10_000) receiver.next(status(503), status(413), status(413))
     }
     await pipeline.flush(20_000)
     const wrong = receiver.spans.filter((span) => span.attributes["text"] !== `${span.name} ${text}`)

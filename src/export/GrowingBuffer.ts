@@ -1,7 +1,8 @@
 /**
  * A buffer that spans are encoded into, which grows, and goes on its way as it is where it is mostly full: a copy of a
  * megabyte, into memory that the system has to provide page by page, costs half as much as encoding it. What has been sent
- * is given back, and filled again.
+ * is given back, and filled again: 64 MiB of new buffers make V8 collect garbage of all generations, which the application feels
+ * whenever a collector is slow. What was not needed for a while is let go.
  *
  * @internal
  */
@@ -9,8 +10,10 @@
 const initialSize = 64 * 1024
 /** A buffer that had to grow beyond this is not used again. */
 const keptSize = 4 * 1024 * 1024
-/** Buffers that are kept to be filled again. */
+/** Buffers that are kept to be filled again, needed or not. */
 const keptCount = 4
+/** After so many fills, or when a batch goes before it is full, what was not needed since the last time is let go. */
+const trimEvery = 128
 /** A buffer that is filled to this part goes on its way; of a lesser part a copy takes less memory while it waits. */
 const mostlyFull = 0.75
 
@@ -21,6 +24,9 @@ export class GrowingBuffer {
   /** Another one from the moment on from which what stood in the buffer may stand there no more. */
   protected generation = 0
   private readonly free: Array<Buffer> = []
+  /** The fewest that were free since the last time that some were let go. */
+  private leastFree = 0
+  private filled = 0
   private readonly taken = new WeakSet<Uint8Array>()
 
   get length(): number {
@@ -55,7 +61,9 @@ export class GrowingBuffer {
     if (goes) {
       this.taken.add(bytes)
       this.use(this.free.pop() ?? Buffer.allocUnsafeSlow(buffer.length))
+      this.leastFree = Math.min(this.leastFree, this.free.length)
     } else if (buffer.length > keptSize) this.use(Buffer.allocUnsafeSlow(initialSize))
+    if (!goes || ++this.filled === trimEvery) this.trim()
     this.position = 0
     this.generation++
     return bytes
@@ -63,8 +71,14 @@ export class GrowingBuffer {
 
   giveBack(bytes: Uint8Array): void {
     // Only what `take` gave, and only once.
-    if (!this.taken.delete(bytes) || this.free.length === keptCount) return
-    this.free.push(Buffer.from(bytes.buffer as ArrayBuffer))
+    if (this.taken.delete(bytes)) this.free.push(Buffer.from(bytes.buffer as ArrayBuffer))
+  }
+
+  private trim(): void {
+    const { free, leastFree } = this
+    free.length = Math.max(Math.min(free.length, keptCount), free.length - leastFree)
+    this.leastFree = free.length
+    this.filled = 0
   }
 
   protected reserve(size: number): void {

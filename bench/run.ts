@@ -77,7 +77,7 @@ const environment = Object.fromEntries(
   Object.entries(process.env).filter(([name]) => !/^(?:OTEL_|DD_|NODE_OPTIONS$)/.test(name))
 )
 
-const measured = new Map<string, Array<Figures>>()
+const measured = new Map<string, Array<Array<Figures>>>()
 const failed = new Set<string>()
 let progress = (_: string): void => {}
 if (process.stderr.isTTY) progress = (line) => process.stderr.write(`\r\u001b[K${line}`)
@@ -127,12 +127,18 @@ for (const group of ["size", "startup", "cpu", "http", "volume"] as const) {
     const session = await attempt(one, () => one.start(bench))
     if (session !== undefined) sessions.set(one, session)
   }
+  const turns = Math.max(...[...sessions.values()].map((session) => session.turns))
   for (let round = 0; round < roundsOf[group]; round++) {
-    for (const [one, session] of sessions) {
-      if (failed.has(one.name)) continue
-      progress(`${group}, round ${round + 1} of ${roundsOf[group]}: ${one.name}`)
-      const figures = await attempt(one, session.measure)
-      if (figures !== undefined) measured.set(one.name, [...(measured.get(one.name) ?? []), figures])
+    for (let turn = 0; turn < turns; turn++) {
+      for (const [one, session] of sessions) {
+        if (failed.has(one.name) || turn >= session.turns) continue
+        progress(`${group}, round ${round + 1} of ${roundsOf[group]}: ${one.name}`)
+        const figures = await attempt(one, session.measure)
+        if (figures === undefined) continue
+        const all = measured.get(one.name) ?? []
+        measured.set(one.name, all)
+        ;(all[round] ??= []).push(figures)
+      }
     }
   }
   await Promise.all([...sessions.values()].map((session) => session.stop()))

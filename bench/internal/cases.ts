@@ -34,6 +34,8 @@ export interface Case {
 }
 
 export interface Session {
+  /** How often it is measured in a round, in turns with the others: once for each of its processes. */
+  readonly turns: number
   readonly measure: () => Promise<Figures>
   readonly stop: () => Promise<void>
 }
@@ -42,7 +44,7 @@ export interface Session {
 const once =
   (measure: (bench: Bench) => Promise<Figures>): Case["start"] =>
   (bench) =>
-    Promise.resolve({ measure: () => measure(bench), stop: () => Promise.resolve() })
+    Promise.resolve({ turns: 1, measure: () => measure(bench), stop: () => Promise.resolve() })
 
 // ---------------------------------------------------------------------------------------------------------------------
 // CPU
@@ -51,47 +53,66 @@ const once =
 interface Shape {
   /** Requests of a round. */
   readonly requests: number
+  /** Requests that go before the first round: a server runs for longer than its code takes to be compiled. */
+  readonly warmup: number
   /** The share of the spans that has to arrive. */
   readonly share: number
   /** See `serve`. */
   readonly pause: number
+  /** Of the peer, each measured in every round. */
+  readonly processes: number
 }
 
-const everything: Shape = { requests: 20_000, share: 1, pause: 2 }
-const tenth: Shape = { requests: 30_000, share: 0.1, pause: 0 }
-/** Nothing arrives, and little is to be measured. */
-const nothing: Shape = { requests: 80_000, share: 0, pause: 0 }
-
-/** Requests that go before the first round: a server runs for longer than its code takes to be compiled. */
-const warmup = 15_000
+/** Which functions V8 inlines differs from process to process, by a tenth of a span's cost: several are measured. */
+const everything: Shape = { requests: 20_000, warmup: 15_000, share: 1, pause: 2, processes: 3 }
+/** For those that are far from what they are compared with. */
+const farApart: Shape = { ...everything, processes: 1 }
+const tenth: Shape = { requests: 30_000, warmup: 30_000, share: 0.1, pause: 0, processes: 3 }
+const floor: Shape = { requests: 60_000, warmup: 60_000, share: 0, pause: 0, processes: 3 }
+/** A span costs next to nothing: long enough that cold caches are not what is measured. */
+const off: Shape = { requests: 300_000, warmup: 100_000, share: 0, pause: 0, processes: 3 }
 
 const cpu = (peer: string, shape: Shape): Case => ({
   name: `cpu ${peer}`,
   group: "cpu",
   start: async (bench) => {
-    const requests = scaled(bench, shape.requests)
-    const process = new Running("cpu", [peer, ...[scaled(bench, warmup), requests, shape.pause].map(String)], {
-      ...surroundings(bench),
-      env: { ...bench.surroundings.env, BENCH_SCRATCH: join(bench.scratch, peer) }
-    })
-    await ready(process)
-    return {
-      stop: () => process.stop(),
-      measure: async () => {
-        await process.ask("warm up")
-        await bench.sink.reset()
-        const { micros } = await process.ask<Measured>("measure")
-        // A span that is not sent is cheap: who loses spans has not done the same work.
-        const spans = await bench.sink.spans()
-        const expected = requests * spansPerRequest
-        if (shape.share === 1 ? spans !== expected : spans > expected * (shape.share + 0.1)) {
-          bench.warn(`${peer}: ${spans} of ${expected} spans arrived`)
-        }
-        return { micros: micros / spansPerRequest }
-      }
+    const sessions: Array<Session> = []
+    const stop = async () => void (await Promise.all(sessions.map((session) => session.stop())))
+    try {
+      for (let i = 0; i < shape.processes; i++) sessions.push(await cpuProcess(bench, peer, shape, i))
+    } catch (error) {
+      await stop()
+      throw error
     }
+    let measured = 0
+    return { turns: sessions.length, stop, measure: () => sessions[measured++ % sessions.length]!.measure() }
   }
 })
+
+const cpuProcess = async (bench: Bench, peer: string, shape: Shape, index: number): Promise<Session> => {
+  const requests = scaled(bench, shape.requests)
+  const process = new Running("cpu", [peer, ...[scaled(bench, shape.warmup), requests, shape.pause].map(String)], {
+    ...surroundings(bench),
+    env: { ...bench.surroundings.env, BENCH_SCRATCH: join(bench.scratch, `${peer}-${index}`) }
+  })
+  await ready(process)
+  return {
+    turns: 1,
+    stop: () => process.stop(),
+    measure: async () => {
+      await process.ask("warm up")
+      await bench.sink.reset()
+      const { micros } = await process.ask<Measured>("measure")
+      // A span that is not sent is cheap: who loses spans has not done the same work.
+      const spans = await bench.sink.spans()
+      const expected = requests * spansPerRequest
+      if (shape.share === 1 ? spans !== expected : spans > expected * (shape.share + 0.1)) {
+        bench.warn(`${peer}: ${spans} of ${expected} spans arrived`)
+      }
+      return { micros: micros / spansPerRequest }
+    }
+  }
+}
 
 /** The first message of a program that stays. */
 const ready = async <Message>(process: Running): Promise<Message> => {
@@ -149,6 +170,7 @@ const http = (peer: string, collector: Collector = "healthy"): Case => ({
     }
     await round(scaled(bench, 1_500))
     return {
+      turns: 1,
       measure: () => round(scaled(bench, 300)),
       stop: async () => {
         await server.stop()
@@ -257,20 +279,20 @@ const surroundings = (bench: Bench): Surroundings => ({
 export const cases = {
   ours: cpu("ours", everything),
   rawOtel: cpu("raw-otel", everything),
-  noInterop: cpu("ours-nointerop", everything),
+  noInterop: cpu("ours-nointerop", farApart),
   ddTrace: cpu("dd-trace", everything),
   plain: cpu("ours-plain", everything),
-  plainNoStack: cpu("ours-plain-nostack", everything),
-  stock: cpu("stock", everything),
-  native: cpu("native", everything),
-  oursJson: cpu("ours-json", everything),
-  rawOtelJson: cpu("raw-otel-json", everything),
+  plainNoStack: cpu("ours-plain-nostack", farApart),
+  stock: cpu("stock", farApart),
+  native: cpu("native", farApart),
+  oursJson: cpu("ours-json", farApart),
+  rawOtelJson: cpu("raw-otel-json", farApart),
   spool: cpu("ours-spool", everything),
   tenth: cpu("ours-tenth", tenth),
-  floor: cpu("floor", nothing),
+  floor: cpu("floor", floor),
   tail: cpu("ours-tail", tenth),
-  off: cpu("ours-off", nothing),
-  bare: cpu("bare", nothing),
+  off: cpu("ours-off", off),
+  bare: cpu("bare", off),
   httpBare: http("bare"),
   httpUntraced: http("untraced"),
   httpOff: http("ours-off"),

@@ -1,7 +1,7 @@
 /** Rows with their figures: as a document, and as a table. */
 import type { Figures } from "./cases.ts"
 import type { Row } from "./rows.ts"
-import { ratios, spread } from "./statistics.ts"
+import { median, ratios, spread } from "./statistics.ts"
 
 /** A row of the document that `--json` prints. Figures are medians; `null` is what there is not. */
 export interface Result {
@@ -16,21 +16,21 @@ export interface Result {
   readonly goal: number | null
 }
 
-/** What a case came to, round by round; nothing where its process failed. */
-export type Rounds = ReadonlyMap<string, ReadonlyArray<Figures>>
+/** What a case came to, round by round and turn by turn; nothing where its process failed. */
+export type Rounds = ReadonlyMap<string, ReadonlyArray<ReadonlyArray<Figures>>>
 
 export const resultOf = (row: Row, rounds: Rounds): Result => {
-  const figures = (name: string | undefined): ReadonlyArray<number> =>
-    (name === undefined ? undefined : rounds.get(name))?.map((round) => round[row.figure]!) ?? []
+  const figures = (name: string | undefined): ReadonlyArray<ReadonlyArray<number>> =>
+    (name === undefined ? undefined : rounds.get(name))?.map((turns) => turns.map((turn) => turn[row.figure]!)) ?? []
   const ours = figures(row.ours.name)
   const peer = figures(row.peer?.name)
-  const alone = ours.length === 0 ? undefined : spread(ours)
+  const alone = ours.length === 0 ? undefined : spread(ours.map(median))
   const ratio = ours.length === 0 || peer.length === 0 ? undefined : ratios(ours, peer)
   const about = row.of === "ratio" ? ratio : alone
   return {
     name: row.name,
     ours: rounded(alone?.median),
-    peer: rounded(peer.length === 0 ? undefined : spread(peer).median),
+    peer: rounded(peer.length === 0 ? undefined : median(peer.map(median))),
     peerName: row.peerName ?? null,
     ratio: rounded(ratio?.median),
     low: rounded(about?.low),

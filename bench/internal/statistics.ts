@@ -1,4 +1,4 @@
-/** Medians, and ratios that are paired by round: what disturbs a round disturbs both of its figures. */
+/** Medians, and ratios that are paired by turn: what disturbs a turn disturbs both of its figures. */
 export const median = (numbers: ReadonlyArray<number>): number => {
   const sorted = [...numbers].sort((a, b) => a - b)
   const middle = sorted.length >> 1
@@ -17,8 +17,13 @@ export const spread = (numbers: ReadonlyArray<number>): Spread => ({
   high: Math.max(...numbers)
 })
 
-/** `undefined` where there is nothing to divide by. */
-export const ratios = (ours: ReadonlyArray<number>, peer: ReadonlyArray<number>): Spread | undefined => {
-  const paired = ours.map((number, round) => number / peer[round]!)
+/** Of rounds, each of them turns. `undefined` where there is nothing to divide by. */
+export const ratios = (
+  ours: ReadonlyArray<ReadonlyArray<number>>,
+  peer: ReadonlyArray<ReadonlyArray<number>>
+): Spread | undefined => {
+  const paired = ours.map((turns, round) =>
+    median(turns.flatMap((number, turn) => (turn < peer[round]!.length ? [number / peer[round]![turn]!] : [])))
+  )
   return paired.every(Number.isFinite) ? spread(paired) : undefined
 }

@@ -74,19 +74,22 @@ describe("bench", () => {
 })
 
 describe("figures", () => {
-  it("are medians, and ratios are paired by round", () => {
+  it("are medians, and ratios are paired by turn", () => {
     assert.deepStrictEqual(spread([3, 1, 2]), { median: 2, low: 1, high: 3 })
     assert.deepStrictEqual(spread([4, 1, 2, 3]), { median: 2.5, low: 1, high: 4 })
-    // Rounds in which everything took ten times as long change no ratio.
-    assert.deepStrictEqual(ratios([1, 10, 3], [2, 20, 4]), { median: 0.5, low: 0.5, high: 0.75 })
-    assert.strictEqual(ratios([0, 0], [0, 1]), undefined)
+    // Rounds in which everything took ten times as long change no ratio, nor do turns.
+    assert.deepStrictEqual(ratios([[1], [10], [3]], [[2], [20], [4]]), { median: 0.5, low: 0.5, high: 0.75 })
+    assert.deepStrictEqual(ratios([[1, 10, 3]], [[2, 20, 4]]), { median: 0.5, low: 0.5, high: 0.5 })
+    // Of a peer with fewer turns, those that there are.
+    assert.deepStrictEqual(ratios([[1, 10, 3]], [[2]]), { median: 0.5, low: 0.5, high: 0.5 })
+    assert.strictEqual(ratios([[0], [0]], [[0], [1]]), undefined)
   })
 
   it("have the spread of what their goal is about", () => {
     const { ours, peer } = row("cpu.sampled.dd-trace")
     const rounds = new Map([
-      [ours.name, [{ micros: 6 }, { micros: 8 }]],
-      [peer!.name, [{ micros: 6 }, { micros: 10 }]]
+      [ours.name, [[{ micros: 6 }], [{ micros: 8 }]]],
+      [peer!.name, [[{ micros: 6 }], [{ micros: 10 }]]]
     ])
     assert.deepStrictEqual(resultOf(row("cpu.sampled.dd-trace"), rounds), {
       name: "cpu.sampled.dd-trace",
@@ -100,8 +103,8 @@ describe("figures", () => {
     })
     const startup = row("startup.ms")
     const started = new Map([
-      [startup.ours.name, [{ milliseconds: 90 }, { milliseconds: 110 }]],
-      [startup.peer!.name, [{ milliseconds: 200 }, { milliseconds: 200 }]]
+      [startup.ours.name, [[{ milliseconds: 90 }], [{ milliseconds: 110 }]]],
+      [startup.peer!.name, [[{ milliseconds: 200 }], [{ milliseconds: 200 }]]]
     ])
     const { high, low, ratio } = resultOf(startup, started)
     assert.deepStrictEqual({ high, low, ratio }, { high: 110, low: 90, ratio: 0.5 })

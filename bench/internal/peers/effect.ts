@@ -153,7 +153,8 @@ export const start = async (spelling: Spelling, tracing: Tracing): Promise<Peer>
   const context = await Effect.runPromise(Layer.buildWithScope(tracing.layer, Scope.makeUnsafe()))
   const run = Effect.runPromiseWith(context)
   return {
-    request: (request) => run(spelling.server(request)),
+    // A handler is called by the fiber of its request, as routers do.
+    request: (request) => run(Effect.suspend(() => spelling.server(request))),
     flush: () => tracing.flush(context as Context.Context<any>)
   }
 }

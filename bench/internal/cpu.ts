@@ -47,9 +47,9 @@ await serve(peer, warmup, pause)
 await peer.flush()
 
 const measure = async (): Promise<Measured> => {
-  // While others had their turn, caches went cold. No garbage collection is forced: V8 then drops code that it has
-  // compiled, and what is measured is the compiler.
-  await serve(peer, Math.ceil(requests / 16), pause)
+  // While others had their turn, caches went cold, and V8 let go of code. No garbage collection is forced: more of it would
+  // have to be compiled again, and what is measured is the compiler.
+  await serve(peer, Math.ceil(requests / 4), pause)
   await peer.flush()
   process.send!("begin")
   await new Promise((resolve) => process.once("message", resolve))

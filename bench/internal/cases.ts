@@ -34,7 +34,7 @@ export interface Case {
 }
 
 export interface Session {
-  /** How often it is measured in a round, in turns with the others: once for each of its processes. */
+  /** How often it is measured in a round, in turns with the others. */
   readonly turns: number
   readonly measure: () => Promise<Figures>
   readonly stop: () => Promise<void>
@@ -45,6 +45,24 @@ const once =
   (measure: (bench: Bench) => Promise<Figures>): Case["start"] =>
   (bench) =>
     Promise.resolve({ turns: 1, measure: () => measure(bench), stop: () => Promise.resolve() })
+
+type Process = Omit<Session, "turns">
+
+/** Several processes of a peer, of which each turn measures the next. */
+const several =
+  (count: number, turns: number, startOne: (bench: Bench, index: number) => Promise<Process>): Case["start"] =>
+  async (bench) => {
+    const processes: Array<Process> = []
+    const stop = async () => void (await Promise.all(processes.map((process) => process.stop())))
+    try {
+      for (let i = 0; i < count; i++) processes.push(await startOne(bench, i))
+    } catch (error) {
+      await stop()
+      throw error
+    }
+    let measured = 0
+    return { turns, stop, measure: () => processes[measured++ % count]!.measure() }
+  }
 
 // ---------------------------------------------------------------------------------------------------------------------
 // CPU
@@ -75,21 +93,10 @@ const off: Shape = { requests: 300_000, warmup: 100_000, share: 0, pause: 0, pro
 const cpu = (peer: string, shape: Shape): Case => ({
   name: `cpu ${peer}`,
   group: "cpu",
-  start: async (bench) => {
-    const sessions: Array<Session> = []
-    const stop = async () => void (await Promise.all(sessions.map((session) => session.stop())))
-    try {
-      for (let i = 0; i < shape.processes; i++) sessions.push(await cpuProcess(bench, peer, shape, i))
-    } catch (error) {
-      await stop()
-      throw error
-    }
-    let measured = 0
-    return { turns: sessions.length, stop, measure: () => sessions[measured++ % sessions.length]!.measure() }
-  }
+  start: several(shape.processes, shape.processes, (bench, index) => cpuProcess(bench, peer, shape, index))
 })
 
-const cpuProcess = async (bench: Bench, peer: string, shape: Shape, index: number): Promise<Session> => {
+const cpuProcess = async (bench: Bench, peer: string, shape: Shape, index: number): Promise<Process> => {
   const requests = scaled(bench, shape.requests)
   const process = new Running("cpu", [peer, ...[scaled(bench, shape.warmup), requests, shape.pause].map(String)], {
     ...surroundings(bench),
@@ -97,7 +104,6 @@ const cpuProcess = async (bench: Bench, peer: string, shape: Shape, index: numbe
   })
   await ready(process)
   return {
-    turns: 1,
     stop: () => process.stop(),
     measure: async () => {
       await process.ask("warm up")
@@ -131,6 +137,7 @@ const ready = async <Message>(process: Running): Promise<Message> => {
 const connections = 16
 /** Short ones, often: what disturbs the slowest hundredth lasts for seconds. */
 const httpTurns = 4
+const httpProcesses = 2
 
 type Collector = "healthy" | "dead" | "hanging" | "slow"
 
@@ -146,7 +153,7 @@ const collectorOf = async (bench: Bench, collector: Collector): Promise<Pick<Sin
 const http = (peer: string, collector: Collector = "healthy"): Case => ({
   name: `http ${peer} ${collector}`,
   group: "http",
-  start: async (bench) => {
+  start: several(httpProcesses, httpTurns, async (bench) => {
     const sink = await collectorOf(bench, collector)
     const env = { ...bench.surroundings.env, BENCH_SINK: sink.origin }
     const server = new Running("http-server", [peer], { ...surroundings(bench), env })
@@ -172,14 +179,13 @@ const http = (peer: string, collector: Collector = "healthy"): Case => ({
     }
     await round(scaled(bench, 1_500))
     return {
-      turns: httpTurns,
       measure: () => round(scaled(bench, 300)),
       stop: async () => {
         await server.stop()
         await sink.stop()
       }
     }
-  }
+  })
 })
 
 /** Where nobody listens. */

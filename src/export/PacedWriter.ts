@@ -64,10 +64,11 @@ const writeSome = ({ pieces, stream }: Body, bytes: number): boolean => {
   try {
     let room = bytes
     for (let piece = pieces[0]; piece !== undefined && room > 0; piece = pieces[0]) {
-      stream.write(piece.length <= room ? piece : piece.subarray(0, room))
-      if (piece.length <= room) pieces.shift()
-      else pieces[0] = piece.subarray(room)
-      room -= piece.length
+      const some = piece.subarray(0, room)
+      stream.write(some)
+      if (some.length === piece.length) pieces.shift()
+      else pieces[0] = piece.subarray(some.length)
+      room -= some.length
     }
     if (pieces.length > 0) return false
     stream.end()

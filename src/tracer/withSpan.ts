@@ -260,11 +260,12 @@ export const withSpan: {
     options?: SpanOptions | undefined
   ): Effect.Effect<A, E, Exclude<R, Tracer.ParentSpan>>
 } = function (first: unknown, second: unknown, third: any) {
-  return !Disabled.isCurrent() ? traced(first, second, third) : typeof first === "string" ? identity : first
+  if (!Disabled.isCurrent()) return stepOf(first, second, third)
+  return typeof first === "string" ? identity : first
 } as any
 
 /** Apart, since a function that makes others is dearer to call, and where tracing is off only the one above is. */
-const traced = (first: unknown, second: unknown, third: any): unknown => {
+const stepOf = (first: unknown, second: unknown, third: any): unknown => {
   const stack = stackOf(third as Tracer.TraceOptions | undefined)
   if (typeof first !== "string") return new WithSpanImpl(first as AnyEffect, second as string, third, stack, undefined)
   if (typeof second === "function") {
@@ -275,7 +276,7 @@ const traced = (first: unknown, second: unknown, third: any): unknown => {
   return (self: AnyEffect) => new WithSpanImpl(self, first, options, stack, undefined)
 }
 
-/** Where `withSpan` was called. Called by `traced` alone: it takes the fourth line of the stack. */
+/** Where `withSpan` was called. Called by `stepOf` alone: it takes the fourth line of the stack. */
 const stackOf = (options: Tracer.TraceOptions | undefined): (() => string | undefined) => {
   const capture = options?.captureStackTrace
   if (capture === false) return noStack
@@ -325,10 +326,10 @@ const makeFn = (
   const frameMaker =
     (stack: () => string | undefined): MakeFrame =>
     (previous) => ({ name, stack, parent: { name: `${name} (definition)`, stack: definition, parent: previous } })
-  const made = function (this: unknown, ...args: Array<any>): any {
+  const traced = function (this: unknown, ...args: Array<any>): any {
     let result: any = Effect.suspend(() => {
-      const given = body.apply(this, args)
-      return Effect.isEffect(given) ? (given as AnyEffect) : Effect.gen(() => given)
+      const made = body.apply(this, args)
+      return Effect.isEffect(made) ? (made as AnyEffect) : Effect.gen(() => made)
     })
     for (const pipeable of pipeables) result = pipeable(result, ...args)
     if (!Effect.isEffect(result) || (span !== undefined && Disabled.isCurrent())) return result
@@ -345,5 +346,5 @@ const makeFn = (
       ? Effect.updateService(result as AnyEffect, References.CurrentStackFrame, makeFrame)
       : new WithSpanImpl(result as AnyEffect, name, span.options, noStack, makeFrame)
   }
-  return Object.defineProperty(made, "length", { value: body.length, configurable: true })
+  return Object.defineProperty(traced, "length", { value: body.length, configurable: true })
 }
